@@ -1,0 +1,146 @@
+"""The shell around a scheduler: many threads post messages, one at a time works through them.
+
+A message is a call that may touch the scheduler and everything that belongs to the same kernel; there is no other
+lock. `post` appends it and, if nobody is at work, works until nothing is left: first the message, then the
+instructions that the scheduler gave for it, in order. Whoever posts while somebody is at work has only appended. So
+no thread ever waits for another here, depth of re-entry is always one (a trampoline), and the order of events is the
+order of the inbox.
+
+Prior art: flat combining (Hendler, Incze, Shavit, Tzafrir, SPAA 2010) and actors. Rejected: a lock held around each
+event, because a signal handler that submits in the middle of a submit would wait for itself; a thread that owns the
+scheduler, because each task would pay two more thread switches.
+
+**Interrupts.** A signal handler may raise between any two bytecodes of the main thread, and a deep call stack may
+overflow in the middle of a step. What was being done then stays at the head of its queue, the scheduler makes its
+derived data anew (`Scheduler.recover`), and the helper thread (`hand_over`) does the step again. Messages and the
+obeying of instructions must therefore be repeatable: doing one again after it was cut short anywhere must finish it,
+not do it twice.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from threading import get_ident
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from headrace.core.clock import Clock
+    from headrace.core.events import Event, Instruction
+    from headrace.core.scheduler import Scheduler
+
+__all__ = ["Mailbox", "Step"]
+
+#: What was being done: a posted call with its arguments, or an instruction that was being obeyed.
+Step: TypeAlias = "tuple[Callable[..., None], tuple[Any, ...]]"
+
+# After so many messages in one go, a posting thread passes the rest on: no submitter is kept for everybody's work.
+_BUDGET = 2_000
+
+
+class Mailbox:
+    """Serialises all that happens to one scheduler.
+
+    Args:
+        scheduler: the machine; touch it only from within messages and `obey`. clock: stamps the events. obey: does
+        one instruction. Bounded, never blocking. hand_over: must cause another thread to call `work` soon.
+        on_failure: told when a step has raised twice. The step is given up; whatever it was for must be made to fail
+        here.
+    """
+
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        clock: Clock,
+        *,
+        obey: Callable[[Instruction], None],
+        hand_over: Callable[[], None],
+        on_failure: Callable[[Step, BaseException], None],
+    ) -> None:
+        self._scheduler = scheduler
+        self._monotonic = clock.monotonic
+        self._obey = obey
+        self._hand_over = hand_over
+        self._on_failure = on_failure
+        self._inbox: deque[Step] = deque()
+        self._outbox: deque[Instruction] = deque()
+        # Holds the ident of the thread at work under the key 0. One dict operation takes it, so that, unlike with a
+        # lock, an interrupt cannot fall between taking it and knowing that it was taken.
+        self._holder: dict[int, int] = {}
+        self._doing: object = None
+        self._failed_once: object = None
+
+    def post(self, message: Callable[..., None], *args: Any) -> None:  # noqa: ANN401 - handed through to the message
+        """Have `message(*args)` done: on return it is done, or another thread is at work and will do it."""
+        self._inbox.append((message, args))
+        # Whoever is at work looks into the inbox once more after giving the holder up, and so finds this.
+        if not self._holder:
+            self.work()
+
+    def tell(self, event: Event) -> None:
+        """Give the scheduler an event, from within a message; what it asks for is obeyed after the message.
+
+        Raises what `Scheduler.handle` raises.
+        """
+        out = self._scheduler.handle(event)
+        if out:
+            self._outbox.extend(out)
+
+    @property
+    def mine(self) -> bool:
+        """Whether the calling thread is the one at work: what it posts now is done after it returns, not before."""
+        return self._holder.get(0) == get_ident()
+
+    def work(self) -> None:
+        """Work through the messages until none is left, unless another thread is doing so.
+
+        Raises only what is no `Exception`: an interrupt that fell into this thread. Nothing is lost by it.
+        """
+        me = get_ident()
+        holder = self._holder
+        if holder.get(0) == me:
+            return
+        try:
+            while (self._inbox or self._outbox) and holder.setdefault(0, me) == me:
+                all_done = self._work_through()
+                del holder[0]
+                if not all_done:
+                    self._hand_over()
+                    return
+        except BaseException as error:
+            if holder.get(0) == me:
+                self._give_back(error)
+                del holder[0]
+            self._hand_over()
+            if not isinstance(error, Exception):
+                raise
+
+    def _work_through(self) -> bool:
+        inbox, outbox, obey = self._inbox, self._outbox, self._obey
+        for _ in range(_BUDGET):
+            while outbox:
+                self._doing = instruction = outbox[0]
+                obey(instruction)
+                outbox.popleft()
+            if not inbox:
+                return True
+            self._doing = step = inbox[0]
+            message, args = step
+            message(*args)
+            inbox.popleft()
+        return False
+
+    def _give_back(self, error: BaseException) -> None:
+        """Keep a step that was cut short where it is, to be done again; if it was the second time, give it up."""
+        step = self._doing
+        if step is not None and step is self._failed_once:
+            self._failed_once = None
+            if self._outbox and self._outbox[0] is step:
+                self._outbox.popleft()
+                self._on_failure((self._obey, (step,)), error)
+            elif self._inbox and self._inbox[0] is step:
+                self._on_failure(self._inbox.popleft(), error)
+        else:
+            self._failed_once = step
+        self._outbox.extend(self._scheduler.recover(self._monotonic()))
