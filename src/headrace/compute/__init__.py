@@ -1,0 +1,5 @@
+"""Compute: executors run Python callables, engines run commands."""
+
+from __future__ import annotations
+
+__all__: list[str] = []
