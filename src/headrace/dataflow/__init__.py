@@ -1,0 +1,72 @@
+"""The dataflow face: functions whose calls are tasks, with the names and semantics of Parsl."""
+
+from __future__ import annotations
+
+from headrace.dataflow.app import App, bash_app, join_app, python_app
+from headrace.dataflow.config import Config
+from headrace.dataflow.current import clear, dfk, wait_for_current_tasks
+from headrace.dataflow.errors import (
+    AppAbortedError,
+    AppBadFormatting,
+    AppException,
+    BadStdStreamFile,
+    BashAppNoReturn,
+    BashExitFailure,
+    ConfigurationError,
+    DependencyError,
+    DuplicateLabelError,
+    JoinError,
+    KernelClosedError,
+    MissingOutputs,
+    NoDataFlowKernelError,
+    PropagatedError,
+    TaskAbandonedError,
+    UnknownExecutorError,
+)
+from headrace.dataflow.future import AppFuture, DataFuture, DerivedFuture
+from headrace.dataflow.kernel import DataFlowKernel
+from headrace.dataflow.load import load
+from headrace.dataflow.resolver import DEEP_DEPENDENCY_RESOLVER, SHALLOW_DEPENDENCY_RESOLVER, DependencyResolver
+from headrace.dataflow.retry import Backoff
+from headrace.dataflow.streams import AUTO_LOGNAME
+from headrace.dataflow.task import TASK, Task, TaskState
+
+__all__ = [
+    "AUTO_LOGNAME",
+    "DEEP_DEPENDENCY_RESOLVER",
+    "SHALLOW_DEPENDENCY_RESOLVER",
+    "TASK",
+    "App",
+    "AppAbortedError",
+    "AppBadFormatting",
+    "AppException",
+    "AppFuture",
+    "Backoff",
+    "BadStdStreamFile",
+    "BashAppNoReturn",
+    "BashExitFailure",
+    "Config",
+    "ConfigurationError",
+    "DataFlowKernel",
+    "DataFuture",
+    "DependencyError",
+    "DependencyResolver",
+    "DerivedFuture",
+    "DuplicateLabelError",
+    "JoinError",
+    "KernelClosedError",
+    "MissingOutputs",
+    "NoDataFlowKernelError",
+    "PropagatedError",
+    "Task",
+    "TaskAbandonedError",
+    "TaskState",
+    "UnknownExecutorError",
+    "bash_app",
+    "clear",
+    "dfk",
+    "join_app",
+    "load",
+    "python_app",
+    "wait_for_current_tasks",
+]

@@ -1,0 +1,147 @@
+"""The options of a kernel."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import difflib
+import os
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from headrace.compute.executors import ExternalExecutor, LabelledExecutor, ThreadPoolExecutor
+from headrace.dataflow.errors import ConfigurationError
+from headrace.dataflow.resolver import DependencyResolver
+from headrace.dataflow.retry import Backoff
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Self
+
+    from headrace.dataflow.task import Task
+
+__all__ = ["Config", "ExitMode"]
+
+#: What leaving a kernel's ``with`` block does: clean up at once, wait for all tasks and clean up, or nothing.
+ExitMode = Literal["cleanup", "skip", "wait"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """How a kernel is to work. Every option has a default; all are checked when the `Config` is made.
+
+    Raises:
+        ConfigurationError: an option is unknown or has a wrong value; the message names it and says what would be
+        right.
+    """
+
+    #: What runs the tasks; one `ThreadPoolExecutor` labelled "threads" unless said. A `concurrent.futures.Executor`
+    #: with a `label` attribute is taken as it is.
+    executors: Sequence[LabelledExecutor | concurrent.futures.Executor] | None = None
+    #: How often a task that failed is tried again, where its app says nothing else.
+    retries: int = 0
+    #: What one failure costs of those retries: called with the exception and the task; 1 unless said. What it
+    #: raises becomes the task's error, without another retry.
+    retry_handler: Callable[[BaseException, Task], float] | None = None
+    #: The delay before each retry, where the app says nothing else; none unless said.
+    backoff: Backoff | None = None
+    #: The directory in which each kernel makes its own, numbered one.
+    run_dir: str | os.PathLike[str] = "runinfo"
+    #: See `ExitMode`.
+    exit_mode: ExitMode = "cleanup"
+    #: Where futures are looked for among arguments; at the top unless said.
+    dependency_resolver: DependencyResolver | None = None
+    #: At most so many tasks submitted and not ended; beyond it, a submitter waits. No limit unless said.
+    max_in_flight: int | None = None
+    #: How many seconds `cleanup` waits for tasks that are running; None: for ever.
+    cleanup_timeout: float | None = 30.0
+    #: How many threads run the bodies of join apps and the callbacks of futures.
+    internal_tasks_max_threads: int = 10
+    #: Whether the run's log is written to ``headrace.log`` in its run directory.
+    initialize_logging: bool = True
+
+    def __new__(cls, *args: object, **options: object) -> Self:
+        """Refuse what is no option by name, before anything else is looked at."""
+        if args:
+            msg = f"Config takes its options by name, as in Config(retries=3), not {type(args[0]).__name__}"
+            hint = "; for a dict, write Config(**options)" if isinstance(args[0], dict) else ""
+            raise ConfigurationError(msg + hint)
+        known = [field.name for field in fields(cls)]
+        for name in options:
+            if name not in known:
+                close = difflib.get_close_matches(name, known, n=1)
+                hint = f"did you mean {close[0]!r}?" if close else f"the options are: {', '.join(known)}"
+                msg = f"Config has no option {name!r}; {hint}"
+                raise ConfigurationError(msg)
+        return super().__new__(cls)
+
+    def __post_init__(self) -> None:
+        if self.executors is None:
+            object.__setattr__(self, "executors", (ThreadPoolExecutor(),))
+        else:
+            object.__setattr__(self, "executors", self._labelled_executors())
+        _check_whole("retries", self.retries, 0)
+        _check_whole("internal_tasks_max_threads", self.internal_tasks_max_threads, 1)
+        if self.max_in_flight is not None:
+            _check_whole("max_in_flight", self.max_in_flight, 1)
+        _check_kind(
+            "retry_handler",
+            callable(self.retry_handler) or self.retry_handler is None,
+            "a function",
+            self.retry_handler,
+        )
+        _check_kind("backoff", isinstance(self.backoff, Backoff | None), "a Backoff", self.backoff)
+        resolver = self.dependency_resolver
+        _check_kind(
+            "dependency_resolver", isinstance(resolver, DependencyResolver | None), "a DependencyResolver", resolver
+        )
+        _check_kind(
+            "run_dir",
+            isinstance(self.run_dir, str | os.PathLike) and bool(os.fspath(self.run_dir)),
+            "a path",
+            self.run_dir,
+        )
+        timeout = self.cleanup_timeout
+        is_timeout = timeout is None or (isinstance(timeout, int | float) and timeout >= 0)
+        _check_kind("cleanup_timeout", is_timeout, "a number of seconds, at least 0, or None", timeout)
+        modes = get_args(ExitMode)
+        _check_kind("exit_mode", self.exit_mode in modes, f"one of {', '.join(map(repr, modes))}", self.exit_mode)
+
+    @property
+    def labelled_executors(self) -> tuple[LabelledExecutor, ...]:
+        """The executors, each with its label."""
+        return self.executors  # type: ignore[return-value]  # made so in __post_init__
+
+    def _labelled_executors(self) -> tuple[LabelledExecutor, ...]:
+        given = self.executors
+        if not isinstance(given, list | tuple):
+            msg = f"Config option 'executors' must be a list of executors, not {type(given).__name__}"
+            raise ConfigurationError(msg)
+        return tuple(labelled(executor) for executor in given)
+
+
+def labelled(executor: Any) -> LabelledExecutor:  # noqa: ANN401 - checked here
+    """Return the executor as one with a label.
+
+    Raises:
+        ConfigurationError: it is no executor, or has no label.
+    """
+    if isinstance(executor, LabelledExecutor):
+        return executor
+    if not isinstance(executor, concurrent.futures.Executor):
+        msg = f"an executor must be a concurrent.futures.Executor with a label, not {executor!r}"
+        raise ConfigurationError(msg)
+    label = getattr(executor, "label", None)
+    if not isinstance(label, str) or not label:
+        msg = f"{executor!r} has no label: write ExternalExecutor('a label', executor)"
+        raise ConfigurationError(msg)
+    return ExternalExecutor(label, executor)
+
+
+def _check_whole(name: str, value: object, least: int) -> None:
+    _check_kind(name, isinstance(value, int) and value >= least, f"a whole number, at least {least}", value)
+
+
+def _check_kind(name: str, good: bool, wanted: str, value: object) -> None:  # noqa: FBT001 - the outcome of a check
+    if not good:
+        msg = f"Config option {name!r} must be {wanted}, not {value!r}"
+        raise ConfigurationError(msg)

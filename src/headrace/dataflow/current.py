@@ -1,0 +1,94 @@
+"""The current kernel: the one that apps submit to unless they say otherwise. This module is its only holder."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from headrace.dataflow.errors import ConfigurationError, NoDataFlowKernelError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from headrace.dataflow.kernel import DataFlowKernel
+
+__all__ = ["claim", "clear", "dfk", "ended", "on_start", "started", "wait_for_current_tasks"]
+
+
+class _Holder:
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.kernel: DataFlowKernel | None = None
+        self.watchers: list[Callable[[DataFlowKernel], None]] = []
+
+
+_holder = _Holder()
+
+
+def claim(make: Callable[[], DataFlowKernel]) -> DataFlowKernel:
+    """Make a kernel and make it the current one; return it.
+
+    Raises:
+        ConfigurationError: one is loaded already; `make` is not called then.
+    """
+    with _holder.lock:
+        if _holder.kernel is not None:
+            raise ConfigurationError(
+                f"{_holder.kernel!r} is loaded already: call headrace.clear() first, "
+                "or make a second one with DataFlowKernel(config)"
+            )
+        _holder.kernel = make()
+        return _holder.kernel
+
+
+def clear() -> None:
+    """Make no kernel the current one. The kernel itself is not cleaned up."""
+    with _holder.lock:
+        _holder.kernel = None
+
+
+def dfk() -> DataFlowKernel:
+    """Return the current kernel.
+
+    Raises:
+        NoDataFlowKernelError: none is loaded.
+    """
+    kernel = _holder.kernel
+    if kernel is None:
+        msg = "no DataFlowKernel is loaded: call headrace.load() first"
+        raise NoDataFlowKernelError(msg)
+    return kernel
+
+
+def wait_for_current_tasks() -> None:
+    """Wait until every task submitted to the current kernel before this call has ended, well or not.
+
+    Raises:
+        NoDataFlowKernelError: none is loaded.
+    """
+    dfk().wait_for_current_tasks()
+
+
+def on_start(watcher: Callable[[DataFlowKernel], None]) -> Callable[[], None]:
+    """Have `watcher` told of every kernel that starts in this process from now on; return what ends that."""
+    with _holder.lock:
+        _holder.watchers.append(watcher)
+
+    def stop() -> None:
+        with _holder.lock:
+            _holder.watchers.remove(watcher)
+
+    return stop
+
+
+def started(kernel: DataFlowKernel) -> None:
+    """Tell the watchers; called by a kernel that is ready."""
+    for watcher in tuple(_holder.watchers):
+        watcher(kernel)
+
+
+def ended(kernel: DataFlowKernel) -> None:
+    """Make this kernel the current one no more, if it is; called by a kernel that has been cleaned up."""
+    with _holder.lock:
+        if _holder.kernel is kernel:
+            _holder.kernel = None

@@ -1,0 +1,495 @@
+"""What happens to the tasks of one kernel, one step at a time.
+
+The methods in the sections "messages", "instructions" and "shared steps" are done in the mailbox
+(`headrace.core.mailbox`): one thread at a time, never blocking, calling no user's code, and such that each can be done
+again after it was cut short anywhere. What may block or is the user's (callbacks, retry handlers) runs on workers: the
+executors' threads, and the internal pool.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+import weakref
+from collections import deque
+from concurrent.futures import CancelledError, Future, InvalidStateError
+from contextlib import suppress
+from functools import partial
+from itertools import count
+from typing import TYPE_CHECKING, Any, cast
+
+from headrace.compute.executors import DirectExecutor, ThreadPoolExecutor
+from headrace.compute.executors.workers import worker_of
+from headrace.core import (
+    Add,
+    After,
+    AllOf,
+    Broken,
+    Gate,
+    GateCycle,
+    Guard,
+    Keeper,
+    Mailbox,
+    Move,
+    Moved,
+    Perform,
+    Reached,
+    Scheduler,
+    SystemClock,
+    Tick,
+    WakeAt,
+)
+from headrace.dataflow.dispatcher import Dispatcher, Slot
+from headrace.dataflow.errors import DependencyError, DuplicateLabelError, JoinError, TaskAbandonedError
+from headrace.dataflow.foreign import FUTURE, ForeignFuture, FutureState
+from headrace.dataflow.future import AppFuture
+from headrace.dataflow.resolver import substitute
+from headrace.dataflow.retry import RetryPolicy
+from headrace.dataflow.room import Room
+from headrace.dataflow.task import DONE, JOIN, LAUNCH, Task, TaskState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from headrace.compute.executors import LabelledExecutor
+    from headrace.core import Instruction, State, Step, Transition, Unit
+    from headrace.dataflow.config import Config
+
+__all__ = ["Flow"]
+
+logger = logging.getLogger(__name__)
+
+# Bound once: an enum's attributes are slow to look up, and these are read for every task.
+_PENDING = TaskState.pending
+_LAUNCHED = TaskState.launched
+_RUNNING = TaskState.running
+_JOINING = TaskState.joining
+_EXEC_DONE = TaskState.exec_done
+_FAILED = TaskState.failed
+_DEP_FAIL = TaskState.dep_fail
+_CANCELLED = TaskState.cancelled
+
+_FUTURE_DONE = frozenset({FutureState.done})
+
+
+class Flow:
+    """The tasks of one kernel, from being submitted to the settling of their futures.
+
+    Args:
+        config: the kernel's options.
+        name: what its threads are called.
+        log: the run's log.
+    """
+
+    def __init__(self, config: Config, name: str, log: logging.Logger) -> None:
+        self._log = log
+        self._monotonic = time.monotonic
+        self._resolver = config.dependency_resolver
+        self._policy = RetryPolicy(config.retries, config.retry_handler, config.backoff)
+        self._room = None if config.max_in_flight is None else Room(config.max_in_flight)
+        self._closed = False
+        self._scheduler = Scheduler()
+        self._dispatcher = Dispatcher()
+        self._foreign: dict[int, ForeignFuture] = {}
+        self._foreign_numbers = count()
+        self._observers: list[Callable[[Transition], None]] = []
+        #: Futures whose callbacks are to be called.
+        self._settled: deque[AppFuture[Any]] = deque()
+        clock = SystemClock()
+        self._keeper = Keeper(clock, partial(self.post, self._tick), name)
+        self._mailbox = Mailbox(
+            self._scheduler,
+            clock,
+            obey=self._obey,
+            hand_over=self._keeper.wake_now,
+            on_failure=self._give_up,
+        )
+        self._tell = self._mailbox.tell
+        threads = config.internal_tasks_max_threads
+        #: Runs the bodies of join apps, callbacks, and retry handlers.
+        self.internal = ThreadPoolExecutor("_internal", threads, thread_name_prefix=f"{name}-internal")
+        self.internal.start()
+        self._internal_slot = Slot("_internal", self.internal)
+
+    # --- called from any thread ---------------------------------------------------------------------------------------
+
+    def submit(self, task: Task) -> None:
+        """Take a new task in. Waits while there is no room, unless the caller runs a task itself."""
+        if self._room is not None:
+            self._room.enter(may_wait=worker_of() is None and not self._mailbox.mine)
+        self.post(self._admit, task)
+
+    def cancel(self, task: Task) -> str | None:
+        """Cancel a task if that can be done; return None, or in words why not."""
+        answer: Future[str | None] = Future()
+        self.post(self._cancel, task, answer)
+        if self._mailbox.mine:
+            return "it was asked for in the middle of the kernel's own work; it is tried right after"
+        return answer.result()
+
+    def add_executor(self, executor: LabelledExecutor) -> None:
+        """Use an executor, which has been started, from now on. Raises DuplicateLabelError."""
+        answer: Future[None] = Future()
+        self.post(self._add_executor, executor, answer)
+        answer.result()
+
+    def check_labels(self, labels: tuple[str, ...] | str, app: str) -> None:
+        """Raise UnknownExecutorError unless every label is that of an executor."""
+        self._dispatcher.check(labels, app)
+
+    def executors(self) -> dict[str, LabelledExecutor]:
+        """Return the executors by label."""
+        return {slot.label: slot.executor for slot in self._dispatcher.slots}
+
+    def tasks(self) -> list[Task]:
+        """Return the tasks that have not ended."""
+        return [unit for unit in list(self._scheduler.units.values()) if isinstance(unit, Task)]
+
+    def counts(self) -> dict[TaskState, int]:
+        """Return how many tasks are in each state."""
+        counts = self._scheduler.counts
+        return {state: counts.get(state, 0) for state in TaskState}
+
+    def observe(self, callback: Callable[[Transition], None]) -> Callable[[], None]:
+        """Have `callback` told of every move of every task; return what ends that."""
+        self._observers = [*self._observers, callback]
+        self._scheduler.observed = True
+
+        def stop() -> None:
+            self._observers = [one for one in self._observers if one is not callback]
+            self._scheduler.observed = bool(self._observers)
+
+        return stop
+
+    def cancel_all(self) -> None:
+        """Take no more tasks, and cancel what has not begun. What runs is left to end, and not tried again."""
+        self._closed = True
+        if self._room is not None:
+            self._room.close()
+        answer: Future[None] = Future()
+        self.post(self._cancel_all, answer)
+        answer.result()
+
+    def abandon(self, task: Task, reason: str) -> None:
+        """End a task that is still running, as failed with TaskAbandonedError."""
+        self.post(self._abandon, task, reason)
+
+    def close(self) -> None:
+        """Call what callbacks are left and end the helper thread."""
+        self._run_callbacks()
+        self._keeper.close()
+
+    def post(self, message: Callable[..., None], *args: Any) -> None:  # noqa: ANN401 - handed through to the message
+        """Have the message done, then have the callbacks called of those futures that it settled."""
+        self._mailbox.post(message, *args)
+        if self._settled and not self._mailbox.mine:
+            if worker_of() is not None:
+                self._run_callbacks()
+            else:
+                self._defer(self._run_callbacks)
+
+    def _run_callbacks(self) -> None:
+        settled = self._settled
+        while settled:
+            with suppress(IndexError):
+                settled.popleft()._run_callbacks()  # noqa: SLF001 - a part of the kernel
+
+    def _defer(self, work: Callable[..., None], *args: Any) -> None:  # noqa: ANN401 - handed through to the work
+        """Have the work done on the internal pool, or here when that is gone."""
+        try:
+            self.internal.execute(work, args, {}, _log_error)
+        except RuntimeError:
+            work(*args)
+
+    # --- the end of an attempt, told by an executor's thread ----------------------------------------------------------
+
+    def _call_ended(self, task: Task, attempt: int, value: Any, error: BaseException | None) -> None:  # noqa: ANN401
+        """Take the end of a call from an executor that tells of it directly, on a worker."""
+        if error is None:
+            self.post(self._succeeded, task, attempt, value)
+        else:
+            self._attempt_failed(task, attempt, error)
+
+    def _future_ended(self, task: Task, attempt: int, future: Future[Any]) -> None:
+        """Take the end of a call from an executor that gave a future, on a thread that may not be kept long."""
+        if future.cancelled():
+            if not task.ended:
+                cancelled = CancelledError(f"executor {task.executor!r} cancelled {task}")
+                self.post(self._failed, task, attempt, cancelled)
+            return
+        error = future.exception()
+        if error is None:
+            self.post(self._succeeded, task, attempt, future.result())
+        elif self._policy.handler is not None and worker_of() is None:
+            self._defer(self._attempt_failed, task, attempt, error)
+        else:
+            self._attempt_failed(task, attempt, error)
+
+    def _attempt_failed(self, task: Task, attempt: int, error: BaseException) -> None:
+        verdict = self._policy.judge(task, error)
+        history = task.fail_history or [""]
+        if verdict.again and not self._closed:
+            self._log.info("%s failed and is tried again in %.3g s: %s", task, verdict.delay, history[-1])
+            self.post(self._retry, task, attempt, verdict.error, verdict.delay)
+        else:
+            self._log.warning("%s failed after %d attempts: %s", task, task.fail_count, history[-1])
+            self.post(self._failed, task, attempt, verdict.error)
+
+    # --- messages -----------------------------------------------------------------------------------------------------
+
+    def _admit(self, task: Task) -> None:
+        if task.id in self._scheduler.units or task.ended:
+            return
+        condition = AllOf([self._wait_for(future) for future in task.depends]) if task.depends else None
+        self._tell(Add(task, self._monotonic(), (Gate(task, LAUNCH, condition),)))
+        if self._closed:
+            self._finish(task, _CANCELLED, CancelledError())
+
+    def _add_executor(self, executor: LabelledExecutor, answer: Future[None]) -> None:
+        try:
+            slot = self._dispatcher.add(executor)
+        except DuplicateLabelError as error:
+            answer.set_exception(error)
+            return
+        self._fill(slot)
+        answer.set_result(None)
+
+    def _succeeded(self, task: Task, attempt: int, value: Any) -> None:  # noqa: ANN401 - any app's result
+        if task.attempt != attempt:
+            return
+        if task.options.join:
+            self._begin_joining(task, value)
+        elif task.state is _LAUNCHED or task.state is _RUNNING:
+            self._finish(task, _EXEC_DONE, None, value)
+
+    def _failed(self, task: Task, attempt: int, error: BaseException) -> None:
+        if task.attempt == attempt and not task.ended:
+            self._finish(task, _FAILED, error)
+
+    def _retry(self, task: Task, attempt: int, error: BaseException, delay: float) -> None:
+        if task.ended or self._closed:
+            self._failed(task, attempt, error)
+            return
+        if task.attempt == attempt:
+            self._tell(Move(task, attempt, _PENDING, self._monotonic(), error))
+        if task.attempt == attempt + 1 and task.state is _PENDING and LAUNCH not in (task.gates or {}):
+            task.exec_future = None
+            self._give_back(task)
+            self._tell(Guard(Gate(task, LAUNCH, After(delay) if delay > 0 else None), self._monotonic()))
+
+    def _cancel(self, task: Task, answer: Future[str | None]) -> None:
+        refusal = None
+        if task.state is not _CANCELLED:
+            if task.ended:
+                refusal = f"it has ended already: {task.state}"
+            elif not self._cancel_unless_running(task):
+                refusal = f"it is running on executor {task.executor!r}, which cannot stop a call that has begun"
+        if not answer.done():
+            answer.set_result(refusal)
+
+    def _cancel_all(self, answer: Future[None]) -> None:
+        for task in self.tasks():
+            self._cancel_unless_running(task)
+        if not answer.done():
+            answer.set_result(None)
+
+    def _cancel_unless_running(self, task: Task) -> bool:
+        waiting = task.state is _PENDING or task.state is _JOINING
+        if waiting or (task.exec_future is not None and task.exec_future.cancel()):
+            self._finish(task, _CANCELLED, CancelledError())
+            return True
+        return False
+
+    def _abandon(self, task: Task, reason: str) -> None:
+        if not task.ended:
+            self._finish(task, _FAILED, TaskAbandonedError(f"{task} {reason}"))
+
+    def _foreign_ended(self, unit: ForeignFuture) -> None:
+        if self._foreign.get(id(unit.future)) is unit:
+            del self._foreign[id(unit.future)]
+        if not unit.ended and unit.id in self._scheduler.units:
+            self._tell(Move(unit, 0, unit.outcome, self._monotonic()))
+
+    def _tick(self) -> None:
+        self._tell(Tick(self._monotonic()))
+
+    # --- instructions -------------------------------------------------------------------------------------------------
+
+    def _obey(self, instruction: Instruction) -> None:
+        if isinstance(instruction, Perform):
+            if self._scheduler.current(instruction):
+                task = cast("Task", instruction.unit)
+                if instruction.action == LAUNCH:
+                    self._ready(task)
+                else:
+                    self._end_joining(task)
+        elif isinstance(instruction, Moved):
+            self._tell_observers(instruction.transition)
+        elif isinstance(instruction, WakeAt):
+            self._keeper.wake_at(instruction.at)
+        elif self._scheduler.current(instruction):
+            self._propagate(instruction)
+
+    def _ready(self, task: Task) -> None:
+        """The task's gate has opened: give it to an executor now, or when one has a place for it."""
+        if task.state is _PENDING:
+            if task.slot is None:
+                if task.options.join:
+                    self._internal_slot.take(task)
+                elif not self._dispatcher.place(task):
+                    return
+            self._start(task)
+        elif task.state is _LAUNCHED and task.executor is None:
+            # Only after an interrupt in the middle of `_start`: an executor may or may not have it, so no other gets
+            # it.
+            reason = "was interrupted while being handed to an executor; whether it ran is unknown"
+            self._finish(task, _FAILED, TaskAbandonedError(f"{task} {reason}"))
+
+    def _start(self, task: Task) -> None:
+        """Hand the task to the executor that it has a place on."""
+        slot = cast("Slot", task.slot)
+        args, kwargs = task.args, task.kwargs
+        attempt = task.attempt
+        if task.depends:
+            try:
+                args, kwargs = substitute(self._resolver, args, kwargs)
+            except Exception as error:  # noqa: BLE001 - the user's own resolver, which may raise anything
+                # Not at once: the end of this task may start the next, and so on, each a level deeper.
+                self._mailbox.post(self._failed, task, attempt, error)
+                return
+        task.executor = None
+        self._tell(Move(task, attempt, _LAUNCHED, self._monotonic()))
+        func = cast("Callable[..., Any]", task.func)
+        executor = slot.executor
+        try:
+            if slot.direct:
+                cast("DirectExecutor", executor).execute(func, args, kwargs, partial(self._call_ended, task, attempt))
+            else:
+                task.exec_future = executor.submit(func, *args, **kwargs)
+                task.exec_future.add_done_callback(partial(self._future_ended, task, attempt))
+        except Exception as error:  # noqa: BLE001 - whatever an executor refuses with is the attempt's failure
+            self._defer(self._attempt_failed, task, attempt, error)
+        task.executor = slot.label
+
+    def _propagate(self, broken: Broken) -> None:
+        """End a task for which something failed that it waits for."""
+        task = cast("Task", broken.unit)
+        terms = [term for term in broken.gate.broken_terms() if isinstance(term, Reached)]
+        causes = [(_error_of(term.unit), str(term.unit)) for term in terms]
+        if broken.action == LAUNCH:
+            self._finish(task, _DEP_FAIL, DependencyError(causes, task.id, task.name))
+        else:
+            self._finish(task, _FAILED, JoinError(causes, task.id, task.name))
+
+    def _begin_joining(self, task: Task, value: Any) -> None:  # noqa: ANN401 - checked here
+        if task.state is _LAUNCHED or task.state is _RUNNING:
+            awaited = list(value) if isinstance(value, list | tuple) else value
+            for one in awaited if isinstance(awaited, list) else [awaited]:
+                if not isinstance(one, Future):
+                    found = f"a list that holds {one!r}" if isinstance(awaited, list) else repr(one)
+                    message = f"join app {task.name!r} must return a Future or a list of Futures; it returned {found}"
+                    self._finish(task, _FAILED, TypeError(message))
+                    return
+            task.joins = awaited
+            self._tell(Move(task, task.attempt, _JOINING, self._monotonic()))
+            self._give_back(task)
+        if task.state is _JOINING and JOIN not in (task.gates or {}):
+            awaited = task.joins if isinstance(task.joins, list) else [task.joins]
+            condition = AllOf([self._wait_for(future) for future in awaited])
+            try:
+                self._tell(Guard(Gate(task, JOIN, condition), self._monotonic()))
+            except GateCycle as cycle:
+                self._finish(task, _FAILED, JoinError([(cycle, str(task))], task.id, task.name))
+
+    def _end_joining(self, task: Task) -> None:
+        joins = task.joins
+        value = [future.result() for future in joins] if isinstance(joins, list) else joins.result()
+        self._finish(task, _EXEC_DONE, None, value)
+
+    # --- shared steps -------------------------------------------------------------------------------------------------
+
+    def _finish(self, task: Task, state: State, error: BaseException | None, value: Any = None) -> None:  # noqa: ANN401
+        """End the task: its state first, then its future, so that whoever sees the future done sees the state too."""
+        if not task.ended:
+            task.error = error
+            self._tell(Move(task, task.attempt, state, self._monotonic(), error))
+        self._give_back(task)
+        future = task.future
+        if future is None:
+            return
+        with suppress(InvalidStateError):  # It is settled already only when this step is done again.
+            if error is None:
+                future.set_result(value)
+            elif state is _CANCELLED:
+                future._settle_cancelled()  # noqa: SLF001 - a part of the kernel
+            else:
+                future.set_exception(error)
+        if future._callbacks:  # noqa: SLF001 - a part of the kernel
+            self._settled.append(future)
+        if self._room is not None:
+            self._room.leave()
+        task.let_go()
+
+    def _give_back(self, task: Task) -> None:
+        """Give the place that the task no longer needs to the next."""
+        slot = task.slot
+        if slot is not None:
+            slot.tasks.discard(task)
+            task.slot = None
+            self._fill(slot)
+
+    def _fill(self, slot: Slot) -> None:
+        while (task := self._dispatcher.next_for(slot)) is not None:
+            self._start(task)
+
+    def _wait_for(self, future: Future[Any]) -> Reached:
+        """Return the term that is satisfied when the future ends well, and breaks when it does not."""
+        if isinstance(future, AppFuture) and future.task_record.flow is self:
+            return Reached(future.task_record, DONE)
+        unit = self._foreign.get(id(future))
+        if unit is None or unit.future is not future:
+            unit = ForeignFuture(next(self._foreign_numbers), future)
+            self._tell(Add(unit, self._monotonic()))
+            self._foreign[id(future)] = unit
+            # Should it be done already, this posts at once, and the message follows this one.
+            future.add_done_callback(partial(_post_foreign_ended, weakref.ref(self), unit))
+        return Reached(unit, _FUTURE_DONE)
+
+    def _tell_observers(self, transition: Transition) -> None:
+        if transition.unit.lifecycle is FUTURE:
+            return
+        for observer in self._observers:
+            try:
+                observer(transition)
+            except Exception:
+                logger.exception("observer %r raised and is told no more", observer)
+                self._observers = [one for one in self._observers if one is not observer]
+
+    def _give_up(self, step: Step, error: BaseException) -> None:
+        """Fail, loudly, whatever a step was for that has raised twice."""
+        logger.critical("a step of the kernel failed: %r", step, exc_info=error)
+        _, args = step
+        for subject in args:
+            task = subject.unit if isinstance(subject, Perform | Broken) else subject
+            if isinstance(task, Task):
+                if task.id not in self._scheduler.units and not task.ended:
+                    self._tell(Add(task, self._monotonic()))
+                self._finish(task, _FAILED, error)
+            elif isinstance(task, Future) and not task.done():
+                task.set_exception(error)
+
+
+def _error_of(unit: Unit) -> BaseException:
+    error = cast("Task | ForeignFuture", unit).error
+    return error if error is not None else CancelledError()
+
+
+def _log_error(_: object, error: BaseException | None) -> None:
+    if error is not None:
+        logger.error("the kernel's own work raised", exc_info=error)
+
+
+def _post_foreign_ended(flow_ref: weakref.ref[Flow], unit: ForeignFuture, _: Future[Any]) -> None:
+    flow = flow_ref()
+    if flow is not None:
+        flow.post(flow._foreign_ended, unit)  # noqa: SLF001 - a part of the flow

@@ -1,0 +1,280 @@
+"""The futures that a workflow holds."""
+
+from __future__ import annotations
+
+import logging
+import operator
+import threading
+from collections import deque
+from concurrent.futures import CancelledError, Future
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable, Generator, Sequence
+
+    from headrace.data import File
+    from headrace.dataflow.task import Task
+
+__all__ = ["AppFuture", "DataFuture", "DerivedFuture"]
+
+R = TypeVar("R")
+
+logger = logging.getLogger(__name__)
+
+
+class _WorkflowFuture(Future[R]):
+    """What all three have: they can be awaited, and parts of their result can be asked for ahead of time."""
+
+    def __await__(self) -> Generator[Any, None, R]:
+        """Wait in an event loop. Cancelling the one who waits never cancels the task.
+
+        Raises:
+            concurrent.futures.CancelledError: the task was cancelled.
+        """
+        import asyncio  # noqa: PLC0415 - costs 30 ms, which only those pay who have a loop anyway
+
+        loop = asyncio.get_running_loop()
+        waiter: asyncio.Future[R] = loop.create_future()
+
+        def wake(_: Future[R]) -> None:
+            try:
+                loop.call_soon_threadsafe(_copy_outcome, self, waiter)
+            except RuntimeError:
+                logger.debug("%r ended after the event loop that waited for it was closed", self)
+
+        self.add_done_callback(wake)
+        return (yield from waiter)
+
+    def __getitem__(self, key: Any) -> DerivedFuture[Any]:  # noqa: ANN401 - any result's key
+        """Return a future of ``result[key]``."""
+        return DerivedFuture(self, operator.itemgetter(key), f"[{key!r}]")
+
+    def __getattr__(self, name: str) -> DerivedFuture[Any]:
+        """Return a future of ``result.name``.
+
+        Raises:
+            AttributeError: the name begins with an underscore: those are never looked for in a result.
+        """
+        if name.startswith("_"):
+            kind = type(self).__name__
+            raise AttributeError(f"{kind!r} object has no attribute {name!r}, and none of its result's may be private")
+        return DerivedFuture(self, operator.attrgetter(name), f".{name}")
+
+
+class AppFuture(_WorkflowFuture[R]):
+    """The future of one call of an app. Made by the kernel only.
+
+    It is a `concurrent.futures.Future`: `result`, `exception`, `done`, `add_done_callback`, and
+    ``concurrent.futures.wait`` and ``as_completed``, work as there. Callbacks run on a thread that runs tasks; one
+    that blocks takes that task's place for as long, and stops nothing else.
+    """
+
+    # Defaults on the class: few futures have any of these, and a million futures may be alive.
+    #: Ours, since the base class would call them from whichever thread settles the future, in the kernel's own work.
+    _callbacks: list[Callable[[Future[R]], object]] | None = None
+    _cancel_refusal: str | None = None
+    _streams: tuple[Any, Any] = (None, None)
+    _outputs: Sequence[DataFuture] = ()
+
+    def __init__(self, task: Task) -> None:
+        super().__init__()
+        self._task = task
+
+    @property
+    def tid(self) -> int:
+        """The task's number, unique in its kernel."""
+        return self._task.id
+
+    @property
+    def task_record(self) -> Task:
+        """The task."""
+        return self._task
+
+    def task_status(self) -> str:
+        """Return the name of the task's state now (see `TaskState`)."""
+        return self._task.state.name
+
+    @property
+    def stdout(self) -> Any:  # noqa: ANN401 - one of several forms
+        """Where standard output goes, as given in the call, AUTO_LOGNAME replaced by the path; None if not given."""
+        return self._streams[0]
+
+    @property
+    def stderr(self) -> Any:  # noqa: ANN401 - one of several forms
+        """Where the app's standard error goes; see `stdout`."""
+        return self._streams[1]
+
+    @property
+    def outputs(self) -> list[DataFuture]:
+        """A future for each of the files given as `outputs`."""
+        return list(self._outputs)
+
+    def cancel(self) -> bool:
+        """Cancel the task if it has not begun; return whether it is cancelled.
+
+        What depends on it ends as dep_fail. A join app can also be cancelled while it is joining; what its body
+        submitted goes on. For what has begun, the answer is what its executor can do: threads cannot stop a call, so
+        False. `cancel_refusal` says why.
+        """
+        self._cancel_refusal = self._task.flow.cancel(self._task)
+        return self._cancel_refusal is None
+
+    @property
+    def cancel_refusal(self) -> str | None:
+        """Why the last `cancel` returned False, in words; None if none did."""
+        return self._cancel_refusal
+
+    def running(self) -> bool:
+        """Tell whether the task has been handed to an executor, or is joining, and has not ended."""
+        return not self.done() and self._task.state.name in {"launched", "running", "joining"}
+
+    def add_done_callback(self, fn: Callable[[Future[R]], object]) -> None:
+        """Have ``fn(self)`` called once the task has ended; at once, from here, if it has. What it raises is logged."""
+        callbacks: list[Callable[[Future[R]], object]] = self.__dict__.setdefault("_callbacks", [])
+        callbacks.append(fn)
+        if self.done():
+            self._run_callbacks()
+
+    def _run_callbacks(self) -> None:
+        # Whoever takes a callback out of the list calls it, so each is called once although two threads may be here.
+        callbacks = self._callbacks
+        while callbacks:
+            try:
+                fn = callbacks.pop(0)
+            except IndexError:
+                return
+            try:
+                fn(self)
+            except Exception:
+                logger.exception("a callback of %s raised", self._task)
+
+    def _settle_cancelled(self) -> None:
+        """Become cancelled; whoever waits is told."""
+        super().cancel()
+        self.set_running_or_notify_cancel()
+
+    def __repr__(self) -> str:
+        return f"<AppFuture of {self._task} {self._task.state}>"
+
+
+class DerivedFuture(_WorkflowFuture[R]):
+    """The future of something about another future's result, worked out when that one ends. It is no task.
+
+    When that one fails or is cancelled, so is this. Cancelling this one leaves that one alone.
+    """
+
+    def __init__(self, parent: Future[Any], derive: Callable[[Any], R], suffix: str) -> None:
+        super().__init__()
+        self._described = f"{_short(parent)}{suffix}"
+        parent.add_done_callback(partial(_flat, partial(self._derive, derive)))
+
+    def _derive(self, derive: Callable[[Any], R], parent: Future[Any]) -> None:
+        if not self.set_running_or_notify_cancel():
+            return
+        try:
+            result = derive(parent.result())
+        except CancelledError as error:
+            self.set_exception(error)
+        except Exception as error:  # noqa: BLE001 - the parent's error, or whatever its result's own methods raise
+            self.set_exception(error)
+        else:
+            self.set_result(result)
+
+    def __repr__(self) -> str:
+        return f"<future of {self._described}>"
+
+
+class DataFuture(_WorkflowFuture["File"]):
+    """The future of a file that an app writes: its result is the `File`, once the app has ended well."""
+
+    def __init__(self, parent: AppFuture[Any], file: File) -> None:
+        super().__init__()
+        self._parent = parent
+        self._file = file
+        parent.add_done_callback(self._parent_ended)
+
+    @property
+    def parent(self) -> AppFuture[Any]:
+        """The future of the app that writes the file."""
+        return self._parent
+
+    @property
+    def tid(self) -> int:
+        """The number of the task that writes the file."""
+        return self._parent.tid
+
+    @property
+    def file_obj(self) -> File:
+        """The file, which may not be there yet."""
+        return self._file
+
+    @property
+    def filepath(self) -> str:
+        """The file's path."""
+        return self._file.filepath
+
+    @property
+    def filename(self) -> str:
+        """The last part of the file's path."""
+        return self._file.filename
+
+    def cancel(self) -> bool:
+        """Cancel the task that writes the file; see `AppFuture.cancel`."""
+        return self._parent.cancel()
+
+    def _parent_ended(self, parent: Future[Any]) -> None:
+        if parent.cancelled():
+            super().cancel()
+            self.set_running_or_notify_cancel()
+            return
+        error = parent.exception()
+        if error is not None:
+            self.set_exception(error)
+        else:
+            self.set_result(self._file)
+
+    def __repr__(self) -> str:
+        return f"<DataFuture of {self._file!r} by task {self.tid}>"
+
+
+def _short(future: Future[Any]) -> str:
+    if isinstance(future, AppFuture):
+        return f"the result of {future.task_record}"
+    return future._described if isinstance(future, DerivedFuture) else repr(future)  # noqa: SLF001 - our own class
+
+
+def _copy_outcome(source: Future[Any], waiter: asyncio.Future[Any]) -> None:
+    if waiter.done():
+        return
+    if source.cancelled():
+        waiter.set_exception(CancelledError())
+        return
+    error = source.exception()
+    if error is None:
+        waiter.set_result(source.result())
+    elif isinstance(error, StopIteration):
+        # An event loop's future cannot carry one: to a coroutine it would mean "returned".
+        wrapped = RuntimeError(f"the task raised {error!r}")
+        wrapped.__cause__ = error
+        waiter.set_exception(wrapped)
+    else:
+        waiter.set_exception(error)
+
+
+_flat_steps = threading.local()
+
+
+def _flat(step: Callable[[Future[Any]], None], future: Future[Any]) -> None:
+    """Run the step; when called from within one, after it, so that a chain of derived futures needs no deep stack."""
+    queue: deque[Callable[[], None]] | None = getattr(_flat_steps, "queue", None)
+    if queue is not None:
+        queue.append(partial(step, future))
+        return
+    queue = _flat_steps.queue = deque([partial(step, future)])
+    try:
+        while queue:
+            queue.popleft()()
+    finally:
+        _flat_steps.queue = None

@@ -1,0 +1,338 @@
+"""The DataFlowKernel: what a workflow submits its calls to."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import threading
+import time
+import uuid
+import weakref
+from concurrent.futures import wait as wait_for_futures
+from functools import partial
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from headrace.compute.executors.workers import worker_of
+from headrace.core import HeadraceError, why
+from headrace.dataflow import current
+from headrace.dataflow.config import Config, labelled
+from headrace.dataflow.errors import ConfigurationError, DuplicateLabelError, KernelClosedError
+from headrace.dataflow.flow import Flow
+from headrace.dataflow.future import AppFuture
+from headrace.dataflow.resolver import gather
+from headrace.dataflow.rundir import make_run_dir
+from headrace.dataflow.runlog import open_run_log
+from headrace.dataflow.streams import name_outputs, name_streams
+from headrace.dataflow.task import CallOptions, Task, TaskState
+
+if TYPE_CHECKING:
+    import concurrent.futures
+    from collections.abc import Callable, Iterable, Sequence
+    from types import TracebackType
+    from typing import Self
+
+    from headrace.compute.executors import LabelledExecutor
+    from headrace.core import Transition, Wait
+
+__all__ = ["DataFlowKernel", "executor_labels"]
+
+logger = logging.getLogger(__name__)
+
+# How long the end of an interpreter waits for tasks that nobody waited for.
+_EXIT_TIMEOUT = 5.0
+
+# Threads that have nothing to do still need a moment to end.
+_LEAST_TIMEOUT = 1.0
+
+
+class DataFlowKernel:
+    """Runs tasks when what they depend on is there.
+
+    Args:
+        config: the options; the defaults unless given.
+
+    Raises:
+        ConfigurationError: `config` is no `Config`, two executors have one label, an executor works for another
+            kernel, or no run directory can be made. Nothing is left running then.
+    """
+
+    def __init__(self, config: Config | None = None) -> None:
+        if config is None:
+            config = Config()
+        if not isinstance(config, Config):
+            hint = ": write DataFlowKernel(Config(**options))" if isinstance(config, dict) else ""
+            raise ConfigurationError(f"DataFlowKernel takes a Config, not {type(config).__name__}{hint}")
+        self._config = config
+        _check_executors(config.labelled_executors)
+        self._run_dir = make_run_dir(Path(config.run_dir))
+        self._run_id = str(uuid.uuid4())
+        self._resolver = config.dependency_resolver
+        self._closed = False
+        self._closing = threading.Lock()
+        self._tids = count()
+        self._log, self._close_log = open_run_log(self._run_dir, to_file=config.initialize_logging)
+        self._log.info("run %s in %s", self._run_id, self._run_dir)
+        self._flow = Flow(config, f"headrace-{self._run_dir.name}", self._log)
+        self._at_exit = _register_at_exit(self)
+        try:
+            self.add_executors(config.labelled_executors)
+        except BaseException:
+            self._close(timeout=0.0)
+            raise
+        current.started(self)
+
+    @property
+    def config(self) -> Config:
+        """The options it was made with."""
+        return self._config
+
+    @property
+    def run_dir(self) -> Path:
+        """This run's own directory, under ``config.run_dir``."""
+        return self._run_dir
+
+    @property
+    def run_id(self) -> str:
+        """What this run is called, unique in the world."""
+        return self._run_id
+
+    @property
+    def tasks(self) -> dict[int, Task]:
+        """The tasks that have not ended, by number. A copy."""
+        return {task.id: task for task in self._flow.tasks()}
+
+    @property
+    def task_count(self) -> int:
+        """How many tasks have been submitted."""
+        return sum(self.task_state_counts.values())
+
+    @property
+    def task_state_counts(self) -> dict[TaskState, int]:
+        """How many tasks are in each state now; those that have ended stay counted."""
+        return self._flow.counts()
+
+    @property
+    def executors(self) -> dict[str, LabelledExecutor]:
+        """The executors by label."""
+        return self._flow.executors()
+
+    @property
+    def cleanup_called(self) -> bool:
+        """Whether it has been cleaned up, and takes no more tasks."""
+        return self._closed
+
+    def submit(
+        self,
+        func: Callable[..., Any],
+        *args: Any,  # noqa: ANN401 - handed through to the function
+        executors: Sequence[str] | str = "all",
+        fn_hash: str | None = None,  # noqa: ARG002 - taken, as in Parsl's oldest form; of no effect
+        cache: bool = False,
+        **kwargs: Any,  # noqa: ANN401 - handed through to the function
+    ) -> AppFuture[Any]:
+        """Have ``func(*args, **kwargs)`` run once every future among its arguments has ended well.
+
+        Their results take their place. Returns at once, unless `Config.max_in_flight` tasks are in flight already and
+        the caller is no task itself. May be called from any thread, also from within tasks and callbacks.
+
+        Args:
+            func: the function.
+            *args: its arguments.
+            executors: the labels of the executors that may run it, or ``"all"``.
+            fn_hash: taken for compatibility; of no effect.
+            cache: whether equal calls may share a result.
+            **kwargs: its keyword arguments.
+
+        Raises:
+            KernelClosedError: the kernel has been cleaned up.
+            ConfigurationError: `executors` is neither ``"all"`` nor a list of labels of executors that it has.
+        """
+        name = getattr(func, "__name__", type(func).__name__)
+        options = CallOptions(name=name, executors=executor_labels(executors, name), cache=cache)
+        return self.call(func, args, kwargs, options)
+
+    def call(
+        self,
+        func: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        options: CallOptions,
+    ) -> AppFuture[Any]:
+        """Submit one call of an app: `submit` without reserved argument names."""
+        if self._closed:
+            raise self._closed_error()
+        if options.executors != "all":
+            self._flow.check_labels(options.executors, options.name)
+        task = Task(next(self._tids), func, args, kwargs, options, self._flow)
+        task.depends = gather(self._resolver, args, kwargs)
+        future: AppFuture[Any] = AppFuture(task)
+        task.future = future
+        if kwargs:
+            task.kwargs = name_streams(task, future, self._run_dir)
+            name_outputs(task, future)
+        self._flow.submit(task)
+        return future
+
+    def add_executors(self, executors: Iterable[LabelledExecutor | concurrent.futures.Executor]) -> None:
+        """Start more executors; apps that may run anywhere use them from now on.
+
+        Raises:
+            DuplicateLabelError: a label is taken. Executors before it in the list have been added.
+            ConfigurationError: one is no executor, has no label, or works for another kernel.
+            KernelClosedError: the kernel has been cleaned up.
+        """
+        for given in executors:
+            if self._closed:
+                raise self._closed_error()
+            executor = labelled(given)
+            _check_executors([*self.executors.values(), executor])
+            if executor.owner is not None:
+                raise ConfigurationError(
+                    f"executor {executor.label!r} works for {executor.owner} already; give each kernel its own"
+                )
+            executor.start()
+            executor.owner = self
+            self._flow.add_executor(executor)
+            self._log.info("executor %s: %r", executor.label, executor)
+
+    def wait_for_current_tasks(self) -> None:
+        """Wait until every task submitted before this call has ended, well or not."""
+        for task in self._flow.tasks():
+            future = task.future
+            if future is not None and not future.done():
+                wait_for_futures([future])
+
+    def why(self, future: AppFuture[Any]) -> list[Wait]:
+        """Return what a task waits for, what those wait for, and so on; empty when nothing is in its way."""
+        return why(future.task_record, time.monotonic())
+
+    def observe(self, callback: Callable[[Transition], None]) -> Callable[[], None]:
+        """Have `callback` told of every move of every task from now on, in order; return what ends that.
+
+        It is called in the middle of the kernel's work: it must be quick and must not block. One that raises is logged
+        and told no more.
+        """
+        return self._flow.observe(callback)
+
+    def log_task_states(self) -> None:
+        """Write to the run's log how many tasks are in each state."""
+        counts = [f"{number} {state}" for state, number in self.task_state_counts.items() if number]
+        self._log.info("tasks: %s", ", ".join(counts) or "none")
+
+    def cleanup(self) -> None:
+        """End the kernel: cancel what has not begun, wait for what runs, free everything.
+
+        It waits for at most `Config.cleanup_timeout`. On return every future has ended, the executors are shut down,
+        and no thread of theirs is left. What could not be stopped in time is named in a warning, and its future ends
+        with TaskAbandonedError. An interrupt ends the waiting, not the cleaning, and is raised at the end.
+
+        Raises:
+            KernelClosedError: it has been cleaned up before.
+            HeadraceError: it was called from within one of its own tasks or callbacks, and would wait for itself.
+        """
+        executor = worker_of()
+        if executor is not None and (executor is self._flow.internal or getattr(executor, "owner", None) is self):
+            raise HeadraceError("cleanup was called from within one of the kernel's own tasks or callbacks")
+        with self._closing:
+            if self._closed:
+                raise self._closed_error()
+            self._closed = True
+        self._close(self._config.cleanup_timeout)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        mode = self._config.exit_mode
+        if self._closed or mode == "skip":
+            return
+        if mode == "wait" and error is None:
+            self.wait_for_current_tasks()
+        self.cleanup()
+
+    def __repr__(self) -> str:
+        return f"<DataFlowKernel {self._run_dir}{' (cleaned up)' if self._closed else ''}>"
+
+    def _close(self, timeout: float | None) -> None:
+        """Set everything down in the reverse order of setting it up."""
+        self._closed = True
+        deadline = None if timeout is None else time.monotonic() + timeout
+        interrupt: BaseException | None = None
+        try:
+            self._flow.cancel_all()
+            running = [task.future for task in self._flow.tasks() if task.future is not None]
+            wait_for_futures(running, timeout)
+        except BaseException as error:  # noqa: BLE001 - an interrupt ends the waiting only; it is raised below
+            interrupt = error
+            deadline = time.monotonic()
+        for task in self._flow.tasks():
+            reason = (
+                f"was still running on executor {task.executor!r} when its kernel was cleaned up, and cannot be stopped"
+            )
+            self._flow.abandon(task, f"{reason}; whether it ended is unknown")
+            logger.warning("%s %s; wait for your tasks, or raise Config(cleanup_timeout=...)", task, reason)
+        for executor in (*self.executors.values(), self._flow.internal):
+            _shut_down(executor, deadline)
+            executor.owner = None
+        self._flow.close()
+        self.log_task_states()
+        self._close_log()
+        atexit.unregister(self._at_exit)
+        current.ended(self)
+        if interrupt is not None:
+            raise interrupt
+
+    def _closed_error(self) -> KernelClosedError:
+        return KernelClosedError(f"{self!r} takes no more tasks; load a new one with headrace.load()")
+
+
+def executor_labels(executors: object, app: str) -> tuple[str, ...] | str:
+    """Return the labels in the form that `CallOptions` has.
+
+    Raises:
+        ConfigurationError: it is neither ``"all"`` nor a list of labels.
+    """
+    if isinstance(executors, str) and executors == "all":
+        return "all"
+    if isinstance(executors, list | tuple) and executors and all(isinstance(label, str) for label in executors):
+        return tuple(dict.fromkeys(executors))
+    raise ConfigurationError(f"app {app!r}: executors must be 'all' or a list of executors' labels, not {executors!r}")
+
+
+def _check_executors(executors: Iterable[LabelledExecutor]) -> None:
+    """Raise unless each has a label of its own."""
+    seen: dict[str, LabelledExecutor] = {}
+    for executor in executors:
+        other = seen.setdefault(executor.label, executor)
+        if other is not executor:
+            raise DuplicateLabelError(
+                f"two executors are labelled {executor.label!r}: {other!r} and {executor!r}; give each its own label"
+            )
+
+
+def _shut_down(executor: LabelledExecutor, deadline: float | None) -> None:
+    """Shut an executor down; wait for its threads no longer than the deadline, and tell if that was not enough."""
+    ender = threading.Thread(
+        target=partial(executor.shutdown, cancel_futures=True), name=f"headrace-ends-{executor.label}", daemon=True
+    )
+    ender.start()
+    ender.join(None if deadline is None else max(_LEAST_TIMEOUT, deadline - time.monotonic()))
+    if ender.is_alive():
+        logger.warning("executor %r did not end in time; its threads end when what they run returns", executor.label)
+
+
+def _register_at_exit(kernel: DataFlowKernel) -> Callable[[], None]:
+    kernel_ref = weakref.ref(kernel)
+
+    def at_exit() -> None:
+        kernel = kernel_ref()
+        if kernel is not None and not kernel.cleanup_called:
+            logger.warning("%r was not cleaned up: use it in a with block, or call cleanup()", kernel)
+            kernel._close(_EXIT_TIMEOUT)  # noqa: SLF001 - a part of the kernel
+
+    atexit.register(at_exit)
+    return at_exit

@@ -1,0 +1,36 @@
+"""A bound on the tasks in flight, which pushes back on whoever submits."""
+
+from __future__ import annotations
+
+import threading
+
+__all__ = ["Room"]
+
+
+class Room:
+    """So many may be inside at a time."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._inside = 0
+        self._closed = False
+        self._changed = threading.Condition()
+
+    def enter(self, *, may_wait: bool) -> None:
+        """Come in; wait for room first if `may_wait`, else come in even if there is none."""
+        with self._changed:
+            if may_wait:
+                self._changed.wait_for(lambda: self._inside < self._limit or self._closed)
+            self._inside += 1
+
+    def leave(self) -> None:
+        """Make room for one more."""
+        with self._changed:
+            self._inside -= 1
+            self._changed.notify()
+
+    def close(self) -> None:
+        """Let everybody in from now on; those who wait, too."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
