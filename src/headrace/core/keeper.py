@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,9 @@ if TYPE_CHECKING:
     from headrace.core.clock import Clock
 
 __all__ = ["Keeper"]
+
+
+logger = logging.getLogger(__name__)
 
 
 class Keeper:
@@ -37,8 +41,10 @@ class Keeper:
             if self._next is None or when < self._next:
                 self._next = when
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
-                self._thread.start()
+                # Started before it is kept: an interrupt between the two costs an idle thread, not all wakes.
+                thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+                thread.start()
+                self._thread = thread
             self._changed.notify()
 
     def wake_now(self) -> None:
@@ -56,7 +62,10 @@ class Keeper:
 
     def _run(self) -> None:
         while self._wait():
-            self._wake()
+            try:
+                self._wake()
+            except BaseException:
+                logger.exception("%s: a wake raised", self._name)
 
     def _wait(self) -> bool:
         """Wait for the next time that was asked for; False when closed."""

@@ -43,10 +43,13 @@ class Mailbox:
     """Serialises all that happens to one scheduler.
 
     Args:
-        scheduler: the machine; touch it only from within messages and `obey`. clock: stamps the events. obey: does
-        one instruction. Bounded, never blocking. hand_over: must cause another thread to call `work` soon.
-        on_failure: told when a step has raised twice. The step is given up; whatever it was for must be made to fail
-        here.
+        scheduler: the machine; touch it only from within messages and `obey`.
+        clock: stamps the events.
+        obey: does one instruction. Bounded, never blocking.
+        hand_over: must cause another thread to call `work` soon.
+        resume: called, in the mailbox, before anything else after a step was cut short; finishes what steps share.
+        on_failure: told when a step has raised twice. The step is given up; whatever it was for must be made to
+            fail here.
     """
 
     def __init__(
@@ -56,12 +59,14 @@ class Mailbox:
         *,
         obey: Callable[[Instruction], None],
         hand_over: Callable[[], None],
+        resume: Callable[[], None],
         on_failure: Callable[[Step, BaseException], None],
     ) -> None:
         self._scheduler = scheduler
         self._monotonic = clock.monotonic
         self._obey = obey
         self._hand_over = hand_over
+        self._resume = resume
         self._on_failure = on_failure
         self._inbox: deque[Step] = deque()
         self._outbox: deque[Instruction] = deque()
@@ -69,6 +74,7 @@ class Mailbox:
         # lock, an interrupt cannot fall between taking it and knowing that it was taken.
         self._holder: dict[int, int] = {}
         self._doing: object = None
+        self._cut_short = False
         self._failed_once: object = None
 
     def post(self, message: Callable[..., None], *args: Any) -> None:  # noqa: ANN401 - handed through to the message
@@ -110,6 +116,7 @@ class Mailbox:
                     return
         except BaseException as error:
             if holder.get(0) == me:
+                self._cut_short = True
                 self._give_back(error)
                 del holder[0]
             self._hand_over()
@@ -117,6 +124,10 @@ class Mailbox:
                 raise
 
     def _work_through(self) -> bool:
+        if self._cut_short:
+            self._outbox.extend(self._scheduler.recover(self._monotonic()))
+            self._resume()
+            self._cut_short = False
         inbox, outbox, obey = self._inbox, self._outbox, self._obey
         for _ in range(_BUDGET):
             while outbox:
@@ -143,4 +154,3 @@ class Mailbox:
                 self._on_failure(self._inbox.popleft(), error)
         else:
             self._failed_once = step
-        self._outbox.extend(self._scheduler.recover(self._monotonic()))

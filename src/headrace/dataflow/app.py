@@ -61,10 +61,9 @@ class App(Generic[P, R]):
         self._run = run
         self._kernel = kernel
         self._checker = CallChecker(func, options.name)
-        found = {name: self._checker.default_of(name) for name in _MEANINGFUL_DEFAULTS}
-        self._defaults = {name: default for name, default in found.items() if default}
+        self._defaults = self._checker.defaults(_MEANINGFUL_DEFAULTS)
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> AppFuture[R]:
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> AppFuture[R]:
         """Submit a call, to the kernel given in the decorator or else to the current one.
 
         Any argument may be a future of its value.
@@ -76,7 +75,10 @@ class App(Generic[P, R]):
         """
         self._checker.check(args, kwargs)
         kernel = self._kernel if self._kernel is not None else current.dfk()
-        named = {**self._defaults, **kwargs} if self._defaults else cast("dict[str, Any]", kwargs)
+        named = cast("dict[str, Any]", kwargs)
+        if self._defaults:
+            defaults = {name: value for name, (place, value) in self._defaults.items() if place >= len(args)}
+            named = {**defaults, **named}
         return kernel.call(self._run, args, named, self.options)
 
     def __get__(self, instance: object, owner: type | None = None) -> Any:  # noqa: ANN401 - bound to any instance

@@ -22,9 +22,9 @@ class BashCommand:
 
     def __init__(self, func: Callable[..., str]) -> None:
         self._func = Portable(func)
-        self.__name__ = func.__name__
+        self.__name__ = getattr(func, "__name__", type(func).__name__)
 
-    def __call__(self, *args: Any, **kwargs: Any) -> int:  # noqa: ANN401 - any function's
+    def __call__(self, /, *args: Any, **kwargs: Any) -> int:  # noqa: ANN401 - any function's
         """Return 0: the command ended with exit code 0, and every one of the files in `outputs` is there.
 
         Raises:

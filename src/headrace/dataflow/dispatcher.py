@@ -15,7 +15,7 @@ from itertools import count
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from headrace.compute.executors import DirectExecutor
+from headrace.compute.executors import DirectExecutor, ThreadPoolExecutor
 from headrace.dataflow.errors import DuplicateLabelError, UnknownExecutorError
 from headrace.dataflow.task import TaskState
 
@@ -37,11 +37,18 @@ class Slot:
     tasks: set[Task] = field(default_factory=set)
     #: The lanes that may use it.
     lanes: list[_Lane] = field(default_factory=list)
-    #: Whether it tells of a call's end without a future.
-    direct: bool = field(init=False)
+    #: The thread that hands tasks over to an executor that is not ours; None where that needs none.
+    submitter: ThreadPoolExecutor | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
-        self.direct = isinstance(self.executor, DirectExecutor)
+        if not isinstance(self.executor, DirectExecutor):
+            self.submitter = ThreadPoolExecutor(f"submits-to-{self.label}", 1)
+            self.submitter.start()
+
+    @property
+    def marks(self) -> tuple[object, ...]:
+        """What `worker_of` returns on threads that run its tasks."""
+        return (self.executor, getattr(self.executor, "mark", self.executor))
 
     @property
     def load(self) -> float:
@@ -139,9 +146,10 @@ class Dispatcher:
     def _lane(self, labels: tuple[str, ...] | str) -> _Lane:
         lane = self._lanes.get(labels)
         if lane is None:
-            lane = self._lanes[labels] = _Lane([])
+            lane = _Lane([])
             for label in labels:
                 self._join(lane, self._slots[label])
+            self._lanes[labels] = lane
         return lane
 
     @staticmethod

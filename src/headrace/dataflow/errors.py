@@ -81,8 +81,9 @@ class PropagatedError(HeadraceError):
     """A task went wrong only because others did.
 
     Args:
-        dependent_exceptions_tids: what went wrong: each exception, with the name of the task or future that it came
-        from. task_id: the task that this error belongs to. task_name: its app's name.
+        dependent_exceptions_tids: what went wrong: each exception, with the name of the task or future it came from.
+        task_id: the task that this error belongs to.
+        task_name: its app's name.
 
     However long the path from the task to what first went wrong, building, printing and pickling it is iterative.
     """

@@ -9,6 +9,7 @@ executors' threads, and the internal pool.
 from __future__ import annotations
 
 import logging
+import threading
 import time
 import weakref
 from collections import deque
@@ -88,6 +89,8 @@ class Flow:
         self._policy = RetryPolicy(config.retries, config.retry_handler, config.backoff)
         self._room = None if config.max_in_flight is None else Room(config.max_in_flight)
         self._closed = False
+        #: The end of a task that is being worked through: what `_finish` was called with.
+        self._ending: tuple[Task, State, BaseException | None, Any] | None = None
         self._scheduler = Scheduler()
         self._dispatcher = Dispatcher()
         self._foreign: dict[int, ForeignFuture] = {}
@@ -102,6 +105,7 @@ class Flow:
             clock,
             obey=self._obey,
             hand_over=self._keeper.wake_now,
+            resume=self._resume,
             on_failure=self._give_up,
         )
         self._tell = self._mailbox.tell
@@ -115,9 +119,15 @@ class Flow:
 
     def submit(self, task: Task) -> None:
         """Take a new task in. Waits while there is no room, unless the caller runs a task itself."""
-        if self._room is not None:
-            self._room.enter(may_wait=worker_of() is None and not self._mailbox.mine)
-        self.post(self._admit, task)
+        if self._room is None:
+            self.post(self._admit, task)
+            return
+        try:
+            self._room.enter(task, may_wait=worker_of() is None and not self._mailbox.mine)
+            self.post(self._admit, task)
+        except BaseException:
+            self.post(self._withdraw, task)
+            raise
 
     def cancel(self, task: Task) -> str | None:
         """Cancel a task if that can be done; return None, or in words why not."""
@@ -142,8 +152,13 @@ class Flow:
         return {slot.label: slot.executor for slot in self._dispatcher.slots}
 
     def tasks(self) -> list[Task]:
-        """Return the tasks that have not ended."""
-        return [unit for unit in list(self._scheduler.units.values()) if isinstance(unit, Task)]
+        """Return the tasks that have been submitted and have not ended."""
+        if not self._mailbox.mine:
+            # A submit may have returned while another thread was at work: what it posted is done before this.
+            answer: Future[None] = Future()
+            self.post(answer.set_result, None)
+            answer.result()
+        return self._tasks()
 
     def counts(self) -> dict[TaskState, int]:
         """Return how many tasks are in each state."""
@@ -161,6 +176,16 @@ class Flow:
 
         return stop
 
+    @property
+    def in_own_work(self) -> bool:
+        """Whether the calling thread is in the middle of the kernel's work, or runs one of its tasks or callbacks.
+
+        It must not wait for the kernel then, which would be to wait for itself.
+        """
+        worker = worker_of()
+        marks = [self.internal, *(mark for slot in self._dispatcher.slots for mark in slot.marks)]
+        return self._mailbox.mine or (worker is not None and worker in marks)
+
     def cancel_all(self) -> None:
         """Take no more tasks, and cancel what has not begun. What runs is left to end, and not tried again."""
         self._closed = True
@@ -175,8 +200,12 @@ class Flow:
         self.post(self._abandon, task, reason)
 
     def close(self) -> None:
-        """Call what callbacks are left and end the helper thread."""
-        self._run_callbacks()
+        """Call what callbacks are left and end the helper thread. The executors have been shut down."""
+        for slot in self._dispatcher.slots:
+            if slot.submitter is not None:
+                slot.submitter.shutdown(wait=False, cancel_futures=True)
+        while self._settled:
+            self._run_callbacks()
         self._keeper.close()
 
     def post(self, message: Callable[..., None], *args: Any) -> None:  # noqa: ANN401 - handed through to the message
@@ -189,10 +218,12 @@ class Flow:
                 self._defer(self._run_callbacks)
 
     def _run_callbacks(self) -> None:
-        settled = self._settled
-        while settled:
-            with suppress(IndexError):
-                settled.popleft()._run_callbacks()  # noqa: SLF001 - a part of the kernel
+        with suppress(IndexError):
+            future = self._settled.popleft()
+            if self._settled:
+                # A callback may block for long, and must not keep those of other futures waiting.
+                self._defer(self._run_callbacks)
+            future._run_callbacks()  # noqa: SLF001 - a part of the kernel
 
     def _defer(self, work: Callable[..., None], *args: Any) -> None:  # noqa: ANN401 - handed through to the work
         """Have the work done on the internal pool, or here when that is gone."""
@@ -225,6 +256,26 @@ class Flow:
         else:
             self._attempt_failed(task, attempt, error)
 
+    def _hand_over(  # noqa: PLR0917 - posted, so by position
+        self,
+        executor: LabelledExecutor,
+        task: Task,
+        attempt: int,
+        handing_over: _HandingOver,
+        func: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> None:
+        """Submit a task to an executor that is not ours, on the thread kept for that: it may block."""
+        if not handing_over.set_running_or_notify_cancel():
+            return
+        try:
+            future = executor.submit(func, *args, **kwargs)
+            task.exec_future = future
+            future.add_done_callback(partial(self._future_ended, task, attempt))
+        except BaseException as error:  # noqa: BLE001 - whatever an executor refuses with is the attempt's failure
+            self._attempt_failed(task, attempt, error)
+
     def _attempt_failed(self, task: Task, attempt: int, error: BaseException) -> None:
         verdict = self._policy.judge(task, error)
         history = task.fail_history or [""]
@@ -236,6 +287,11 @@ class Flow:
             self.post(self._failed, task, attempt, verdict.error)
 
     # --- messages -----------------------------------------------------------------------------------------------------
+
+    def _withdraw(self, task: Task) -> None:
+        """Free the place of a task whose submission was interrupted, unless it was taken in all the same."""
+        if self._room is not None and task.id not in self._scheduler.units:
+            self._room.leave(task)
 
     def _admit(self, task: Task) -> None:
         if task.id in self._scheduler.units or task.ended:
@@ -283,12 +339,18 @@ class Flow:
             if task.ended:
                 refusal = f"it has ended already: {task.state}"
             elif not self._cancel_unless_running(task):
+                slot = task.slot
+                handing_over = task.exec_future is not None and isinstance(task.exec_future, _HandingOver)
+                if slot is not None and slot.submitter is not None and handing_over:
+                    # Another thread is in the executor's submit: ask again right after.
+                    slot.submitter.execute(self.post, (self._cancel, task, answer), {}, _log_error)
+                    return
                 refusal = f"it is running on executor {task.executor!r}, which cannot stop a call that has begun"
         if not answer.done():
             answer.set_result(refusal)
 
     def _cancel_all(self, answer: Future[None]) -> None:
-        for task in self.tasks():
+        for task in self._tasks():
             self._cancel_unless_running(task)
         if not answer.done():
             answer.set_result(None)
@@ -362,11 +424,12 @@ class Flow:
         func = cast("Callable[..., Any]", task.func)
         executor = slot.executor
         try:
-            if slot.direct:
+            if slot.submitter is None:
                 cast("DirectExecutor", executor).execute(func, args, kwargs, partial(self._call_ended, task, attempt))
             else:
-                task.exec_future = executor.submit(func, *args, **kwargs)
-                task.exec_future.add_done_callback(partial(self._future_ended, task, attempt))
+                task.exec_future = handing_over = _HandingOver()
+                work = (task, attempt, handing_over, func, args, kwargs)
+                slot.submitter.execute(self._hand_over, (executor, *work), {}, _log_error)
         except Exception as error:  # noqa: BLE001 - whatever an executor refuses with is the attempt's failure
             self._defer(self._attempt_failed, task, attempt, error)
         task.executor = slot.label
@@ -382,6 +445,8 @@ class Flow:
             self._finish(task, _FAILED, JoinError(causes, task.id, task.name))
 
     def _begin_joining(self, task: Task, value: Any) -> None:  # noqa: ANN401 - checked here
+        if self._closed and not task.ended:
+            self._finish(task, _CANCELLED, CancelledError())
         if task.state is _LAUNCHED or task.state is _RUNNING:
             awaited = list(value) if isinstance(value, list | tuple) else value
             for one in awaited if isinstance(awaited, list) else [awaited]:
@@ -410,25 +475,31 @@ class Flow:
 
     def _finish(self, task: Task, state: State, error: BaseException | None, value: Any = None) -> None:  # noqa: ANN401
         """End the task: its state first, then its future, so that whoever sees the future done sees the state too."""
+        self._ending = (task, state, error, value)
         if not task.ended:
             task.error = error
             self._tell(Move(task, task.attempt, state, self._monotonic(), error))
         self._give_back(task)
         future = task.future
-        if future is None:
-            return
-        with suppress(InvalidStateError):  # It is settled already only when this step is done again.
-            if error is None:
-                future.set_result(value)
-            elif state is _CANCELLED:
-                future._settle_cancelled()  # noqa: SLF001 - a part of the kernel
-            else:
-                future.set_exception(error)
-        if future._callbacks:  # noqa: SLF001 - a part of the kernel
-            self._settled.append(future)
-        if self._room is not None:
-            self._room.leave()
-        task.let_go()
+        if future is not None:
+            with suppress(InvalidStateError):  # It is settled already only when this step is done again.
+                if error is None:
+                    future.set_result(value)
+                elif state is _CANCELLED:
+                    future._settle_cancelled()  # noqa: SLF001 - a part of the kernel
+                else:
+                    future.set_exception(error)
+            if future._callbacks:  # noqa: SLF001 - a part of the kernel
+                self._settled.append(future)
+            if self._room is not None:
+                self._room.leave(task)
+            task.let_go()
+        self._ending = None
+
+    def _resume(self) -> None:
+        """Finish the end of a task that was cut short: no message would do it again, since the task has ended."""
+        if self._ending is not None:
+            self._finish(*self._ending)
 
     def _give_back(self, task: Task) -> None:
         """Give the place that the task no longer needs to the next."""
@@ -449,11 +520,14 @@ class Flow:
         unit = self._foreign.get(id(future))
         if unit is None or unit.future is not future:
             unit = ForeignFuture(next(self._foreign_numbers), future)
+            # First, since it may raise. Should the future be done already, what this posts follows this message.
+            future.add_done_callback(partial(_post_foreign_ended, weakref.ref(self), unit))
             self._tell(Add(unit, self._monotonic()))
             self._foreign[id(future)] = unit
-            # Should it be done already, this posts at once, and the message follows this one.
-            future.add_done_callback(partial(_post_foreign_ended, weakref.ref(self), unit))
         return Reached(unit, _FUTURE_DONE)
+
+    def _tasks(self) -> list[Task]:
+        return [unit for unit in list(self._scheduler.units.values()) if isinstance(unit, Task)]
 
     def _tell_observers(self, transition: Transition) -> None:
         if transition.unit.lifecycle is FUTURE:
@@ -461,7 +535,9 @@ class Flow:
         for observer in self._observers:
             try:
                 observer(transition)
-            except Exception:
+            except BaseException as error:
+                if isinstance(error, KeyboardInterrupt) and threading.current_thread() is threading.main_thread():
+                    raise
                 logger.exception("observer %r raised and is told no more", observer)
                 self._observers = [one for one in self._observers if one is not observer]
 
@@ -477,6 +553,10 @@ class Flow:
                 self._finish(task, _FAILED, error)
             elif isinstance(task, Future) and not task.done():
                 task.set_exception(error)
+
+
+class _HandingOver(Future[Any]):
+    """Stands for an executor's future until there is one: cancelled before it runs, the task is not handed over."""
 
 
 def _error_of(unit: Unit) -> BaseException:

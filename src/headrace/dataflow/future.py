@@ -10,6 +10,8 @@ from concurrent.futures import CancelledError, Future
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from headrace.dataflow.condition import SmallCondition
+
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Generator, Sequence
@@ -47,6 +49,10 @@ class _WorkflowFuture(Future[R]):
         self.add_done_callback(wake)
         return (yield from waiter)
 
+    # Without these, Python would take __getitem__ for a sequence's, and go through derived futures for ever.
+    __iter__ = None
+    __contains__ = None
+
     def __getitem__(self, key: Any) -> DerivedFuture[Any]:  # noqa: ANN401 - any result's key
         """Return a future of ``result[key]``."""
         return DerivedFuture(self, operator.itemgetter(key), f"[{key!r}]")
@@ -71,7 +77,7 @@ class AppFuture(_WorkflowFuture[R]):
     that blocks takes that task's place for as long, and stops nothing else.
     """
 
-    # Defaults on the class: few futures have any of these, and a million futures may be alive.
+    # Few futures have any of these, and a million futures may be alive: defaults are kept on the class.
     #: Ours, since the base class would call them from whichever thread settles the future, in the kernel's own work.
     _callbacks: list[Callable[[Future[R]], object]] | None = None
     _cancel_refusal: str | None = None
@@ -79,7 +85,13 @@ class AppFuture(_WorkflowFuture[R]):
     _outputs: Sequence[DataFuture] = ()
 
     def __init__(self, task: Task) -> None:
-        super().__init__()
+        # In place of the base class's own, to have a smaller condition; a test holds that nothing it sets is missing.
+        self._condition = SmallCondition()  # type: ignore[assignment]  # all of a Condition that its user here needs
+        self._state = "PENDING"
+        self._result: R | None = None
+        self._exception: BaseException | None = None
+        self._waiters: list[Any] = []
+        self._done_callbacks: Sequence[Any] = ()
         self._task = task
 
     @property
@@ -147,7 +159,9 @@ class AppFuture(_WorkflowFuture[R]):
                 return
             try:
                 fn(self)
-            except Exception:
+            except BaseException as error:
+                if _is_for_this_thread(error):
+                    raise
                 logger.exception("a callback of %s raised", self._task)
 
     def _settle_cancelled(self) -> None:
@@ -171,13 +185,13 @@ class DerivedFuture(_WorkflowFuture[R]):
         parent.add_done_callback(partial(_flat, partial(self._derive, derive)))
 
     def _derive(self, derive: Callable[[Any], R], parent: Future[Any]) -> None:
+        if parent.cancelled():
+            self.cancel()
         if not self.set_running_or_notify_cancel():
             return
         try:
             result = derive(parent.result())
-        except CancelledError as error:
-            self.set_exception(error)
-        except Exception as error:  # noqa: BLE001 - the parent's error, or whatever its result's own methods raise
+        except BaseException as error:  # noqa: BLE001 - the parent's error, or whatever its result's own methods raise
             self.set_exception(error)
         else:
             self.set_result(result)
@@ -237,6 +251,11 @@ class DataFuture(_WorkflowFuture["File"]):
 
     def __repr__(self) -> str:
         return f"<DataFuture of {self._file!r} by task {self.tid}>"
+
+
+def _is_for_this_thread(error: BaseException) -> bool:
+    """Tell whether an interrupt is the user's to the program, not just something that a worker's callback raised."""
+    return not isinstance(error, Exception) and threading.current_thread() is threading.main_thread()
 
 
 def _short(future: Future[Any]) -> str:

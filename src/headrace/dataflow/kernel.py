@@ -14,7 +14,6 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from headrace.compute.executors.workers import worker_of
 from headrace.core import HeadraceError, why
 from headrace.dataflow import current
 from headrace.dataflow.config import Config, labelled
@@ -65,7 +64,7 @@ class DataFlowKernel:
             hint = ": write DataFlowKernel(Config(**options))" if isinstance(config, dict) else ""
             raise ConfigurationError(f"DataFlowKernel takes a Config, not {type(config).__name__}{hint}")
         self._config = config
-        _check_executors(config.labelled_executors)
+        _check_executors(config.labelled_executors, new=config.labelled_executors)
         self._run_dir = make_run_dir(Path(config.run_dir))
         self._run_id = str(uuid.uuid4())
         self._resolver = config.dependency_resolver
@@ -165,6 +164,10 @@ class DataFlowKernel:
             raise self._closed_error()
         if options.executors != "all":
             self._flow.check_labels(options.executors, options.name)
+        inputs = kwargs.get("inputs") if kwargs else None
+        if isinstance(inputs, list):
+            # As it is now: the caller may go on appending to it.
+            kwargs = {**kwargs, "inputs": inputs.copy()}
         task = Task(next(self._tids), func, args, kwargs, options, self._flow)
         task.depends = gather(self._resolver, args, kwargs)
         future: AppFuture[Any] = AppFuture(task)
@@ -183,22 +186,24 @@ class DataFlowKernel:
             ConfigurationError: one is no executor, has no label, or works for another kernel.
             KernelClosedError: the kernel has been cleaned up.
         """
+        self._refuse_in_own_work("add_executors")
         for given in executors:
             if self._closed:
                 raise self._closed_error()
             executor = labelled(given)
-            _check_executors([*self.executors.values(), executor])
-            if executor.owner is not None:
-                raise ConfigurationError(
-                    f"executor {executor.label!r} works for {executor.owner} already; give each kernel its own"
-                )
+            _check_executors([*self.executors.values(), executor], new=[executor])
             executor.start()
             executor.owner = self
             self._flow.add_executor(executor)
             self._log.info("executor %s: %r", executor.label, executor)
 
     def wait_for_current_tasks(self) -> None:
-        """Wait until every task submitted before this call has ended, well or not."""
+        """Wait until every task submitted before this call has ended, well or not.
+
+        Raises:
+            HeadraceError: it was called from within one of the kernel's own tasks or callbacks.
+        """
+        self._refuse_in_own_work("wait_for_current_tasks")
         for task in self._flow.tasks():
             future = task.future
             if future is not None and not future.done():
@@ -232,9 +237,7 @@ class DataFlowKernel:
             KernelClosedError: it has been cleaned up before.
             HeadraceError: it was called from within one of its own tasks or callbacks, and would wait for itself.
         """
-        executor = worker_of()
-        if executor is not None and (executor is self._flow.internal or getattr(executor, "owner", None) is self):
-            raise HeadraceError("cleanup was called from within one of the kernel's own tasks or callbacks")
+        self._refuse_in_own_work("cleanup")
         with self._closing:
             if self._closed:
                 raise self._closed_error()
@@ -250,9 +253,11 @@ class DataFlowKernel:
         mode = self._config.exit_mode
         if self._closed or mode == "skip":
             return
-        if mode == "wait" and error is None:
-            self.wait_for_current_tasks()
-        self.cleanup()
+        try:
+            if mode == "wait" and error is None:
+                self.wait_for_current_tasks()
+        finally:
+            self.cleanup()
 
     def __repr__(self) -> str:
         return f"<DataFlowKernel {self._run_dir}{' (cleaned up)' if self._closed else ''}>"
@@ -286,6 +291,10 @@ class DataFlowKernel:
         if interrupt is not None:
             raise interrupt
 
+    def _refuse_in_own_work(self, what: str) -> None:
+        if self._flow.in_own_work:
+            raise HeadraceError(f"{what} was called from within the kernel's own work, a task or a callback of its own")
+
     def _closed_error(self) -> KernelClosedError:
         return KernelClosedError(f"{self!r} takes no more tasks; load a new one with headrace.load()")
 
@@ -303,8 +312,13 @@ def executor_labels(executors: object, app: str) -> tuple[str, ...] | str:
     raise ConfigurationError(f"app {app!r}: executors must be 'all' or a list of executors' labels, not {executors!r}")
 
 
-def _check_executors(executors: Iterable[LabelledExecutor]) -> None:
-    """Raise unless each has a label of its own."""
+def _check_executors(executors: Iterable[LabelledExecutor], *, new: Iterable[LabelledExecutor]) -> None:
+    """Raise unless each has a label of its own, and the new ones work for nobody yet."""
+    for executor in new:
+        if executor.owner is not None:
+            raise ConfigurationError(
+                f"executor {executor.label!r} works for {executor.owner} already; give each kernel its own"
+            )
     seen: dict[str, LabelledExecutor] = {}
     for executor in executors:
         other = seen.setdefault(executor.label, executor)

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 __all__ = ["DEEP_DEPENDENCY_RESOLVER", "SHALLOW_DEPENDENCY_RESOLVER", "DependencyResolver", "gather", "substitute"]
 
 
+_CONTAINERS = (list, tuple, set, frozenset, dict)
+
+
 @dataclass(frozen=True, slots=True)
 class DependencyResolver:
     """How to find the futures in one argument, and to make that argument anew with their results.
@@ -70,7 +73,8 @@ def _gather_shallow(value: object) -> Sequence[Future[Any]]:
 
 
 def _unwrap_shallow(value: Any) -> Any:  # noqa: ANN401 - any argument
-    return value.result() if isinstance(value, Future) else value
+    # Done, unless the caller has changed a container since: then this raises rather than wait.
+    return value.result(timeout=0) if isinstance(value, Future) else value
 
 
 def _gather_deep(value: object) -> Sequence[Future[Any]]:
@@ -82,22 +86,56 @@ def _gather_deep(value: object) -> Sequence[Future[Any]]:
         one = todo.pop()
         if isinstance(one, Future):
             found.append(one)
-        elif isinstance(one, list | tuple | set | frozenset | dict) and id(one) not in seen:
+        elif isinstance(one, _CONTAINERS) and id(one) not in seen:
             seen.add(id(one))
-            todo.extend(one)
-            if isinstance(one, dict):
-                todo.extend(one.values())
+            todo += _parts(one)
     return found
 
 
 def _unwrap_deep(value: Any) -> Any:  # noqa: ANN401 - any argument
-    if isinstance(value, Future):
-        return value.result()
-    if isinstance(value, list | tuple | set | frozenset | dict) and _gather_deep(value):
-        if isinstance(value, dict):
-            return {_unwrap_deep(key): _unwrap_deep(one) for key, one in value.items()}
-        return _like(value, [_unwrap_deep(one) for one in value])
-    return value
+    """Iterative, innermost containers first; what holds no future is returned as it is.
+
+    Raises:
+        ValueError: a container that holds a future also holds itself, and so cannot be made anew.
+    """
+    made: dict[int, Any] = {}
+    open_now: set[int] = set()
+    todo = [(value, False)]
+    while todo:
+        one, parts_made = todo.pop()
+        if not isinstance(one, _CONTAINERS) or id(one) in made:
+            continue
+        if parts_made:
+            made[id(one)] = _made_anew(one, made)
+            open_now.discard(id(one))
+        elif id(one) in open_now:
+            if _gather_deep(one):
+                raise ValueError(f"a {type(one).__name__} among the arguments holds itself and a future")
+            made[id(one)] = one
+        else:
+            open_now.add(id(one))
+            todo.append((one, True))
+            todo += [(part, False) for part in _parts(one)]
+    return _part(value, made)
+
+
+def _made_anew(container: Any, made: dict[int, Any]) -> Any:  # noqa: ANN401 - any container
+    parts = _parts(container)
+    anew = [_part(part, made) for part in parts]
+    if all(new is old for new, old in zip(anew, parts, strict=True)):
+        return container
+    if isinstance(container, dict):
+        half = len(container)
+        return dict(zip(anew[:half], anew[half:], strict=True))
+    return _like(container, anew)
+
+
+def _parts(container: Any) -> list[Any]:  # noqa: ANN401 - any container
+    return [*container, *container.values()] if isinstance(container, dict) else list(container)
+
+
+def _part(part: Any, made: dict[int, Any]) -> Any:  # noqa: ANN401 - any argument
+    return part.result(timeout=0) if isinstance(part, Future) else made.get(id(part), part)
 
 
 def _like(model: Any, values: list[Any]) -> Any:  # noqa: ANN401 - any container

@@ -91,7 +91,8 @@ class RetryPolicy:
         try:
             return float(self.handler(error, task)), error
         except BaseException as raised:  # noqa: BLE001 - the task must end whatever the user's handler raises
-            raised.__cause__ = raised.__cause__ or error
+            if raised is not error:
+                raised.__cause__ = raised.__cause__ or error
             return float("inf"), raised
 
 

@@ -12,22 +12,24 @@ class Room:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._inside = 0
+        # A set, not a count, so that coming in and leaving can be repeated.
+        self._inside: set[object] = set()
         self._closed = False
         self._changed = threading.Condition()
 
-    def enter(self, *, may_wait: bool) -> None:
+    def enter(self, who: object, *, may_wait: bool) -> None:
         """Come in; wait for room first if `may_wait`, else come in even if there is none."""
         with self._changed:
             if may_wait:
-                self._changed.wait_for(lambda: self._inside < self._limit or self._closed)
-            self._inside += 1
+                self._changed.wait_for(lambda: len(self._inside) < self._limit or self._closed)
+            self._inside.add(who)
 
-    def leave(self) -> None:
+    def leave(self, who: object) -> None:
         """Make room for one more."""
         with self._changed:
-            self._inside -= 1
-            self._changed.notify()
+            self._inside.discard(who)
+            # All: the one that would be woken may lie under a signal handler that waits for room too.
+            self._changed.notify_all()
 
     def close(self) -> None:
         """Let everybody in from now on; those who wait, too."""

@@ -30,4 +30,10 @@ def open_run_log(run_dir: Path, *, to_file: bool) -> tuple[logging.Logger, Calla
     handler = logging.FileHandler(run_dir / "headrace.log", encoding="utf-8", delay=True)
     handler.setFormatter(logging.Formatter(_FORMAT))
     log.addHandler(handler)
-    return log, handler.close
+
+    def close() -> None:
+        log.removeHandler(handler)
+        log.addHandler(logging.NullHandler())
+        handler.close()
+
+    return log, close

@@ -6,7 +6,7 @@ import inspect
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
 __all__ = ["CallChecker"]
 
@@ -36,10 +36,16 @@ class CallChecker:
         unlimited = any(one.kind is inspect.Parameter.VAR_POSITIONAL for one in parameters)
         self._most = float("inf") if unlimited else len(positional)
 
-    def default_of(self, name: str) -> Any:  # noqa: ANN401 - any default
-        """Return the parameter's default; None if it has none, or there is no such parameter."""
-        parameter = self._signature.parameters.get(name) if self._signature is not None else None
-        return None if parameter is None or parameter.default is inspect.Parameter.empty else parameter.default
+    def defaults(self, names: Collection[str]) -> dict[str, tuple[float, Any]]:
+        """Return, for those of the parameters that have a default worth passing on, their place and the default."""
+        if self._signature is None:
+            return {}
+        parameters = self._signature.parameters
+        return {
+            name: (place if one.kind in _POSITIONAL else float("inf"), one.default)
+            for place, (name, one) in enumerate(parameters.items())
+            if name in names and one.default is not inspect.Parameter.empty and one.default
+        }
 
     def check(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Raise TypeError, naming the app and its signature, unless the arguments fit."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import uuid
 from typing import TYPE_CHECKING, Any
 
 from headrace.compute.executors.portable import Portable
@@ -59,6 +60,8 @@ class ExternalExecutor(concurrent.futures.Executor):
         self.capacity = capacity if capacity is not None else _guess_capacity(executor)
         self.managed = managed
         self.owner: object = None
+        #: What `worker_of` returns on its threads: the executor itself may not pickle.
+        self.mark = f"{label}-{uuid.uuid4()}"
         self._executor = executor
 
     def start(self) -> None:
@@ -66,7 +69,7 @@ class ExternalExecutor(concurrent.futures.Executor):
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:  # noqa: ANN401 - any callable's
         """Have ``fn(*args, **kwargs)`` run there. Raises what that executor's `submit` raises."""
-        return self._executor.submit(_run, self.label, Portable(fn), args, kwargs)
+        return self._executor.submit(_run, self.mark, Portable(fn), args, kwargs)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002 - the stdlib's signature
         """Shut that executor down if it is `managed`; leave it alone otherwise."""
@@ -82,7 +85,6 @@ def _guess_capacity(executor: concurrent.futures.Executor) -> int | None:
     return workers * _PREFETCH if isinstance(workers, int) and workers > 0 else None
 
 
-def _run(label: str, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:  # noqa: ANN401 - any callable's
-    # The label stands for the executor, which may not pickle.
-    with working(label):
+def _run(mark: str, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:  # noqa: ANN401 - any callable's
+    with working(mark):
         return fn(*args, **kwargs)

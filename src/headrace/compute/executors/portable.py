@@ -24,7 +24,7 @@ class Portable:
     def __init__(self, func: Callable[..., Any]) -> None:
         self.func = func
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - any function's
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - any function's
         """Call the function."""
         return self.func(*args, **kwargs)
 

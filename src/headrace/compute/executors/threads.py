@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import logging
 import os
 import threading
 from collections import deque
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["ThreadPoolExecutor"]
 
 R = TypeVar("R")
+
+logger = logging.getLogger(__name__)
 
 # A call, its arguments, and who is told of its end; None asks a thread to end.
 _Work: TypeAlias = "tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any], Ended] | None"
@@ -63,7 +66,7 @@ class ThreadPoolExecutor(concurrent.futures.Executor):
         self._running = False
         self._work: SimpleQueue[_Work] = SimpleQueue()
         self._threads: list[threading.Thread] = []
-        # One token for each thread that waits for work and has not been promised any.
+        # One token for each thread that waits for work.
         self._idle: deque[None] = deque()
         self._starting = threading.RLock()
 
@@ -97,11 +100,7 @@ class ThreadPoolExecutor(concurrent.futures.Executor):
         if not self._running:
             raise RuntimeError(f"executor {self.label!r} is not running: a DataFlowKernel starts it, or call start()")
         self._work.put((fn, args, kwargs, ended))
-        try:
-            self._idle.pop()
-        except IndexError:
-            if len(self._threads) < self.max_threads:
-                self._start_thread()
+        self._start_threads()
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002 - stdlib's
         """End the threads once the calls at hand have returned; `start` makes it ready again."""
@@ -116,13 +115,14 @@ class ThreadPoolExecutor(concurrent.futures.Executor):
         for thread in threads if wait else ():
             thread.join()
 
-    def _start_thread(self) -> None:
+    def _start_threads(self) -> None:
+        """Start a thread if more calls wait than threads do. One too many does no harm, one too few might for ever."""
+        if len(self._threads) >= self.max_threads or self._work.qsize() <= len(self._idle):
+            return
         with self._starting:
             if self._running and len(self._threads) < self.max_threads:
-                number = len(self._threads)
-                thread = threading.Thread(
-                    target=_serve, args=(self, self._work, self._idle), name=f"{self._prefix}_{number}", daemon=True
-                )
+                name = f"{self._prefix}_{len(self._threads)}"
+                thread = threading.Thread(target=_serve, args=(self, self._work, self._idle), name=name, daemon=True)
                 self._threads.append(thread)
                 thread.start()
 
@@ -148,17 +148,27 @@ def _serve(executor: ThreadPoolExecutor, queue: SimpleQueue[_Work], idle: deque[
         except Empty:
             idle.append(None)
             work = queue.get()
+            idle.pop()
+            # Until just now a submit may have counted on this thread, which has got other work.
+            executor._start_threads()  # noqa: SLF001 - a part of it
         if work is None:
             return
         fn, args, kwargs, ended = work
         try:
-            value = fn(*args, **kwargs)
-        except BaseException as error:  # noqa: BLE001 - whatever the call raises is for whoever asked for it
-            ended(None, error)
-        else:
-            ended(value, None)
+            _call(fn, args, kwargs, ended)
+        except BaseException:
+            logger.exception("executor %r: telling of the end of a call raised", executor.label)
         # While it waits for the next, a thread must hold nothing of the last.
-        work = fn = args = kwargs = ended = value = None  # type: ignore[assignment]
+        work = fn = args = kwargs = ended = None  # type: ignore[assignment]
+
+
+def _call(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], ended: Ended) -> None:
+    try:
+        value = fn(*args, **kwargs)
+    except BaseException as error:  # noqa: BLE001 - whatever the call raises is for whoever asked for it
+        ended(None, error)
+    else:
+        ended(value, None)
 
 
 def _unless_cancelled(future: Future[Any], fn: Callable[..., R], /, *args: Any, **kwargs: Any) -> R:  # noqa: ANN401 - any
