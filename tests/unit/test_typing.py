@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, assert_type
 
 import headrace
@@ -10,6 +9,7 @@ from headrace import AppFuture, Backoff, Config, bash_app, join_app, python_app
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
+    from pathlib import Path
 
 
 @python_app
@@ -47,11 +47,6 @@ def test_a_call_of_an_app_is_a_future_of_what_its_function_returns(tmp_path: Pat
         assert_type(bare(1).result(), float)
 
 
-def test_a_call_that_does_not_fit_is_an_error_to_the_type_checker_too(tmp_path: Path) -> None:
+def test_an_argument_may_be_a_future_of_its_value(tmp_path: Path) -> None:
     with headrace.load(Config(run_dir=tmp_path)):
-        try:
-            bare("one", nam="")  # type: ignore[arg-type, call-arg]
-        except TypeError as error:
-            message = str(error)
-
-    assert "nam" in message
+        assert_type(with_options(joined()), AppFuture[str])

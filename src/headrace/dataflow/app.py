@@ -63,7 +63,14 @@ class App(Generic[P, R]):
         self._checker = CallChecker(func, options.name)
         self._defaults = self._checker.defaults(_MEANINGFUL_DEFAULTS)
 
-    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> AppFuture[R]:
+    # The first for what editors show; the second since any argument may also be a future of its value, which no
+    # ParamSpec can say.
+    @overload
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> AppFuture[R]: ...
+    @overload
+    def __call__(self, /, *args: Any, **kwargs: Any) -> AppFuture[R]: ...  # noqa: ANN401 - as said above
+
+    def __call__(self, /, *args: Any, **kwargs: Any) -> AppFuture[R]:
         """Submit a call, to the kernel given in the decorator or else to the current one.
 
         Any argument may be a future of its value.
@@ -75,11 +82,10 @@ class App(Generic[P, R]):
         """
         self._checker.check(args, kwargs)
         kernel = self._kernel if self._kernel is not None else current.dfk()
-        named = cast("dict[str, Any]", kwargs)
         if self._defaults:
             defaults = {name: value for name, (place, value) in self._defaults.items() if place >= len(args)}
-            named = {**defaults, **named}
-        return kernel.call(self._run, args, named, self.options)
+            kwargs = {**defaults, **kwargs}
+        return kernel.call(self._run, args, kwargs, self.options)
 
     def __get__(self, instance: object, owner: type | None = None) -> Any:  # noqa: ANN401 - bound to any instance
         return self if instance is None else types.MethodType(self, instance)

@@ -283,7 +283,7 @@ class Flow:
             self._log.info("%s failed and is tried again in %.3g s: %s", task, verdict.delay, history[-1])
             self.post(self._retry, task, attempt, verdict.error, verdict.delay)
         else:
-            self._log.warning("%s failed after %d attempts: %s", task, task.fail_count, history[-1])
+            self._log.warning("%s failed at attempt %d: %s", task, task.fail_count, history[-1])
             self.post(self._failed, task, attempt, verdict.error)
 
     # --- messages -----------------------------------------------------------------------------------------------------
