@@ -1,8 +1,9 @@
 """Waits that could never end, found when they are made.
 
-The edges run between (unit, action) pairs: a gate on an action waits for states, and a state that cannot be reached without some
-action of its unit waits for that action's gate. "B starts after A has started; A stops after B has stopped" is thus no cycle, and "A starts
-after B has stopped; B starts after A has started" is one. Only terms that nothing can replace count.
+The edges run between (unit, action) pairs: a gate on an action waits for states, and a state that cannot be reached
+without some action of its unit waits for that action's gate. "B starts after A has started; A stops after B has
+stopped" is thus no cycle, and "A starts after B has stopped; B starts after A has started" is one. Only terms that
+nothing can replace count.
 """
 
 from __future__ import annotations
@@ -25,9 +26,12 @@ _Node: TypeAlias = "tuple[Unit, str]"
 def find_cycle(gate: Gate) -> tuple[tuple[object, str], ...] | None:
     """Return the chain of waits that leads from a gate, not armed yet, back to itself; None if there is none.
 
-    Iterative, and each pair is looked at once, so the cost is linear in the waits that hang together.
+    Iterative, and each pair is looked at once, so the cost is at most linear in the waits that hang together.
     """
     target = (gate.unit, gate.action)
+    # Others on a cycle wait for this unit. Most gates are made before anything does, and need no search.
+    if not gate.unit.waiters:
+        return (target,) if target in _needs(gate) else None
     came_from: dict[_Node, _Node] = {}
     todo: list[_Node] = [target]
     gates = {target: gate}

@@ -10,8 +10,8 @@ A gate guards one action of one unit. Its condition is a small tree of terms:
 - `After`: some time has passed since the gate was armed.
 - `AllOf`, `AnyOf`, `AtLeast`: so many of these terms are satisfied.
 
-Every term may carry a delay, counted from the moment at which it was met. Groups count, so that satisfying one term of a
-gate costs the same however many it has.
+Every term may carry a delay, counted from the moment at which it was met. Groups count, so that satisfying one term of
+a gate costs the same however many it has.
 
 A term belongs to one place in one gate: make new ones for another gate.
 """
@@ -19,7 +19,7 @@ A term belongs to one place in one gate: make new ones for another gate.
 from __future__ import annotations
 
 from enum import Enum
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -27,7 +27,19 @@ if TYPE_CHECKING:
     from headrace.core.lifecycle import State
     from headrace.core.unit import Unit
 
-__all__ = ["After", "AllOf", "AnyOf", "AtLeast", "Gate", "GateStatus", "Holds", "Reached", "Term", "TermStatus"]
+__all__ = [
+    "After",
+    "AllOf",
+    "AnyOf",
+    "AtLeast",
+    "Gate",
+    "GateStatus",
+    "Group",
+    "Holds",
+    "Reached",
+    "Term",
+    "TermStatus",
+]
 
 
 class TermStatus(Enum):
@@ -55,7 +67,7 @@ class Term:
     __slots__ = ("cause", "delay", "due", "owner", "status")
 
     def __init__(self, delay: float = 0.0) -> None:
-        if delay < 0:
+        if not delay >= 0:  # nor is NaN
             msg = f"a delay must not be negative: {delay!r}"
             raise ValueError(msg)
         #: Seconds between being met and being satisfied.
@@ -68,13 +80,7 @@ class Term:
         self.cause: BaseException | None = None
 
     def reset(self) -> None:
-        """Forget what can be worked out again. What has latched stays satisfied."""
-        if self.status is not TermStatus.SATISFIED or not self.latches:
-            self.status = TermStatus.WAITING
-            self.cause = None
-
-    #: Whether, once satisfied, it stays so whatever happens.
-    latches: ClassVar[bool] = True
+        """Forget what can be worked out from other terms. A leaf's own status is a fact and stays."""
 
 
 class Reached(Term):
@@ -94,13 +100,12 @@ class Reached(Term):
 class Holds(Term):
     """`predicate()` is true.
 
-    It is called inside the scheduler, so it must be quick, must not block, and must depend on nothing but `watch`: the units whose
-    moves and changes it is evaluated again for. With a delay it must have stayed true for that long.
+    It is called inside the scheduler, so it must be quick, must not block, and must depend on nothing but `watch`: the
+    units whose moves and changes it is evaluated again for, until they end. With a delay it must have stayed true for
+    that long.
     """
 
     __slots__ = ("predicate", "watch")
-
-    latches = False
 
     def __init__(self, predicate: Callable[[], bool], watch: Iterable[Unit], delay: float = 0.0) -> None:
         super().__init__(delay)
@@ -117,9 +122,7 @@ class After(Term):
 class Group(Term):
     """At least `need` of `terms` are satisfied."""
 
-    __slots__ = ("broken", "need", "satisfied", "terms")
-
-    latches = False
+    __slots__ = ("armed", "broken", "need", "satisfied", "terms")
 
     def __init__(self, need: int, terms: Iterable[Term], delay: float = 0.0) -> None:
         super().__init__(delay)
@@ -128,6 +131,8 @@ class Group(Term):
             msg = f"{need} of {len(self.terms)} terms can never be satisfied"
             raise ValueError(msg)
         self.need = need
+        #: Whether all of its terms have been looked at; until then the count says nothing.
+        self.armed = False
         self.satisfied = 0
         self.broken = 0
         for term in self.terms:
@@ -143,7 +148,10 @@ class Group(Term):
 
     def reset(self) -> None:
         """Forget what can be worked out again, here and below."""
-        super().reset()
+        # One that needs none of its terms was met when it was armed, which is a fact.
+        if self.need:
+            self.status = TermStatus.WAITING
+        self.armed = False
         self.satisfied = self.broken = 0
         for term in self.terms:
             term.reset()
@@ -201,8 +209,17 @@ class Gate:
                 todo.extend(reversed(term.terms))
 
     def broken_terms(self) -> list[Term]:
-        """Return the leaves that can no longer be met, in the order in which they were given."""
-        return [term for term in self.terms() if term.status is TermStatus.BROKEN]
+        """Return the leaves that broke it, in the order given; not those that an alternative made good."""
+        found: list[Term] = []
+        todo = [self.condition] if self.condition is not None else []
+        while todo:
+            term = todo.pop()
+            if term.status is TermStatus.BROKEN:
+                if isinstance(term, Group):
+                    todo.extend(reversed(term.terms))
+                else:
+                    found.append(term)
+        return found
 
     def __repr__(self) -> str:
         return f"<gate on {self.action} of {self.unit}: {self.status.name}>"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -12,7 +13,6 @@ if TYPE_CHECKING:
     from headrace.core.clock import Clock
 
 __all__ = ["Keeper"]
-
 
 logger = logging.getLogger(__name__)
 
@@ -27,25 +27,24 @@ class Keeper:
         self._clock = clock
         self._wake = wake
         self._name = name
-        # Its lock is re-entrant: a signal handler may ask for a wake while this very thread is asking for one.
-        self._changed = threading.Condition()
-        self._next: float | None = None
+        # The times asked for; None to end. A signal handler may ask while this very thread is asking: this queue is
+        # made for that, `threading.Condition` is not, even over a re-entrant lock.
+        self._requests: SimpleQueue[float | None] = SimpleQueue()
+        self._lock = threading.RLock()
         self._closed = False
-        self._thread: threading.Thread | None = None
+        self._starting = False
+        # One; a second only after an interrupt in the very moment in which the first was being started.
+        self._threads: list[threading.Thread] = []
 
     def wake_at(self, when: float) -> None:
         """Have `wake` called at `when` (monotonic seconds), or earlier; at once if that has passed."""
-        with self._changed:
+        with self._lock:
             if self._closed:
                 return
-            if self._next is None or when < self._next:
-                self._next = when
-            if self._thread is None:
-                # Started before it is kept: an interrupt between the two costs an idle thread, not all wakes.
-                thread = threading.Thread(target=self._run, name=self._name, daemon=True)
-                thread.start()
-                self._thread = thread
-            self._changed.notify()
+            self._requests.put(when)
+            # Not by a signal handler that asks while this very thread is starting it.
+            if not self._threads and not self._starting:
+                self._start()
 
     def wake_now(self) -> None:
         """Have `wake` called as soon as the thread runs."""
@@ -53,12 +52,22 @@ class Keeper:
 
     def close(self) -> None:
         """End the thread, dropping what has not come due, and wait for it unless called from it."""
-        with self._changed:
+        with self._lock:
             self._closed = True
-            self._changed.notify()
-            thread = self._thread
-        if thread is not None and thread is not threading.current_thread():
-            thread.join()
+            self._requests.put(None)
+        for thread in self._threads:
+            if thread is not threading.current_thread():
+                thread.join()
+
+    def _start(self) -> None:
+        try:
+            self._starting = True
+            # Started before it is kept: an interrupt between the two costs an idle thread, not all wakes.
+            thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+            thread.start()
+            self._threads.append(thread)
+        finally:
+            self._starting = False
 
     def _run(self) -> None:
         while self._wait():
@@ -68,12 +77,18 @@ class Keeper:
                 logger.exception("%s: a wake raised", self._name)
 
     def _wait(self) -> bool:
-        """Wait for the next time that was asked for; False when closed."""
-        with self._changed:
-            while not self._closed:
-                timeout = None if self._next is None else self._next - self._clock.monotonic()
-                if timeout is not None and timeout <= 0:
-                    self._next = None
+        """Wait for the earliest time that was asked for since the last wake; False when closed."""
+        earliest = float("inf")
+        while not self._closed:
+            seconds = earliest - self._clock.monotonic()
+            try:
+                asked = self._requests.get(timeout=min(max(seconds, 0.0), threading.TIMEOUT_MAX))
+            except Empty:
+                if seconds <= 0:
                     return True
-                self._changed.wait(min(timeout, threading.TIMEOUT_MAX) if timeout is not None else None)
-            return False
+                continue
+            if asked is not None:
+                earliest = min(earliest, asked)
+        # For the other thread, should there be one.
+        self._requests.put(None)
+        return False

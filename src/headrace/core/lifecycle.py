@@ -71,8 +71,10 @@ class Lifecycle:
         moves: the table, from each state to the states that may follow it.
         failed: the states that mean failure. They need not be final.
         anew: those moves of the table that begin a new attempt, as a retry or a restart does.
-        actions: for each action that a gate may guard, the states that doing it leads to. It is from these that the
-            lifecycle knows "to see this unit STOPPED, somebody must STOP it".
+        actions: for each action that a gate may guard, the moves ``(from, to)`` that are made by nothing else; a state
+            alone stands for all moves to it. It is from these that the lifecycle knows "to see this unit STOPPED,
+            somebody must STOP it". So a move that also comes about by itself belongs to no action, and an action that
+            moves nothing has none.
 
     Raises:
         ValueError: the table is not sound; the message names the state.
@@ -86,7 +88,7 @@ class Lifecycle:
         moves: Mapping[State, Iterable[State]],
         failed: Iterable[State] = (),
         anew: Iterable[tuple[State, State]] = (),
-        actions: Mapping[str, Iterable[State]] | None = None,
+        actions: Mapping[str, Iterable[State | tuple[State, State]]] | None = None,
     ) -> None:
         self.name = name
         self.states: type[State] = type(initial)
@@ -96,8 +98,9 @@ class Lifecycle:
         self.final = frozenset(state for state, following in self.following.items() if not following)
         self.failed = frozenset(failed)
         self.anew = frozenset(anew)
-        self.actions = {action: frozenset(states) for action, states in (actions or {}).items()}
-        self._check(moves)
+        self._check(moves, actions or {})
+        #: The moves that each action makes.
+        self.actions = {action: self._moves(made) for action, made in (actions or {}).items()}
         #: From each state, all that may still be reached, itself included.
         self.reachable = {state: self._closure(state, frozenset()) for state in self.states}
         self._required: dict[tuple[State, frozenset[State]], frozenset[str]] = {}
@@ -113,8 +116,8 @@ class Lifecycle:
         if known is None:
             known = self._required[key] = frozenset(
                 action
-                for action, targets in self.actions.items()
-                if wanted.isdisjoint(self._closure(state, targets)) and not wanted.isdisjoint(self.reachable[state])
+                for action, moves in self.actions.items()
+                if wanted.isdisjoint(self._closure(state, moves)) and not wanted.isdisjoint(self.reachable[state])
             )
         return known
 
@@ -127,19 +130,39 @@ class Lifecycle:
                 lines.append(f"    {state} --> [*]")
         return "\n".join(lines)
 
-    def _closure(self, start: State, without: frozenset[State]) -> frozenset[State]:
-        """What is reachable from `start` when no move into `without` is ever made."""
+    def _moves(self, made: Iterable[State | tuple[State, State]]) -> frozenset[tuple[State, State]]:
+        moves: set[tuple[State, State]] = set()
+        for each in made:
+            if isinstance(each, State):
+                moves.update((state, each) for state in self.states if each in self.following[state])
+            else:
+                moves.add(each)
+        return frozenset(moves)
+
+    def _closure(self, start: State, without: frozenset[tuple[State, State]]) -> frozenset[State]:
+        """What is reachable from `start` when none of the moves in `without` is ever made."""
         seen = {start}
         todo = [start]
         while todo:
-            new = self.following[todo.pop()] - seen - without
+            state = todo.pop()
+            new = {after for after in self.following[state] - seen if (state, after) not in without}
             seen |= new
             todo += new
         return frozenset(seen)
 
-    def _check(self, moves: Mapping[State, Iterable[State]]) -> None:
+    def _check(
+        self, moves: Mapping[State, Iterable[State]], actions: Mapping[str, Iterable[State | tuple[State, State]]]
+    ) -> None:
+        if len(self.states.__members__) > len(self.states):
+            msg = (
+                f"lifecycle {self.name!r}: two states of {self.states.__name__} have one meaning, so they are one state"
+            )
+            raise ValueError(msg)
+        made = [each for all_made in actions.values() for each in all_made]
         named: set[Any] = {self.initial, *moves, *self.failed}
-        named.update(*self.following.values(), *self.anew, *self.actions.values())
+        named.update(
+            *self.following.values(), *self.anew, *(each if isinstance(each, tuple) else (each,) for each in made)
+        )
         for state in named:
             if not isinstance(state, self.states):
                 msg = f"lifecycle {self.name!r}: {state!r} is not a state of {self.states.__name__}"
@@ -147,6 +170,10 @@ class Lifecycle:
         for move in self.anew:
             if move[1] not in self.following[move[0]]:
                 msg = f"lifecycle {self.name!r}: {move[0]} to {move[1]} begins anew, but the table does not list it"
+                raise ValueError(msg)
+        for each in made:
+            if isinstance(each, tuple) and each[1] not in self.following[each[0]]:
+                msg = f"lifecycle {self.name!r}: an action makes {each[0]} to {each[1]}, but the table does not list it"
                 raise ValueError(msg)
         for state in set(self.states) - self._closure(self.initial, frozenset()):
             msg = f"lifecycle {self.name!r}: {state} cannot be reached from {self.initial}"

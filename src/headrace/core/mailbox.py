@@ -74,15 +74,20 @@ class Mailbox:
         # lock, an interrupt cannot fall between taking it and knowing that it was taken.
         self._holder: dict[int, int] = {}
         self._doing: object = None
-        self._cut_short = False
+        self._cut_short: BaseException | None = None
         self._failed_once: object = None
 
     def post(self, message: Callable[..., None], *args: Any) -> None:  # noqa: ANN401 - handed through to the message
         """Have `message(*args)` done: on return it is done, or another thread is at work and will do it."""
-        self._inbox.append((message, args))
-        # Whoever is at work looks into the inbox once more after giving the holder up, and so finds this.
-        if not self._holder:
-            self.work()
+        try:
+            self._inbox.append((message, args))
+            # Whoever is at work looks into the inbox once more after giving the holder up, and so finds this.
+            if not self._holder:
+                self.work()
+        except BaseException:
+            # An interrupt between the two: the message is there, and perhaps nobody at work.
+            self._hand_over()
+            raise
 
     def tell(self, event: Event) -> None:
         """Give the scheduler an event, from within a message; what it asks for is obeyed after the message.
@@ -92,6 +97,8 @@ class Mailbox:
         out = self._scheduler.handle(event)
         if out:
             self._outbox.extend(out)
+            # For `Scheduler.recover`: it has been taken.
+            out.clear()
 
     @property
     def mine(self) -> bool:
@@ -116,18 +123,15 @@ class Mailbox:
                     return
         except BaseException as error:
             if holder.get(0) == me:
-                self._cut_short = True
-                self._give_back(error)
+                self._cut_short = error
                 del holder[0]
             self._hand_over()
             if not isinstance(error, Exception):
                 raise
 
     def _work_through(self) -> bool:
-        if self._cut_short:
-            self._outbox.extend(self._scheduler.recover(self._monotonic()))
-            self._resume()
-            self._cut_short = False
+        if self._cut_short is not None:
+            self._recover(self._cut_short)
         inbox, outbox, obey = self._inbox, self._outbox, self._obey
         for _ in range(_BUDGET):
             while outbox:
@@ -135,6 +139,8 @@ class Mailbox:
                 obey(instruction)
                 outbox.popleft()
             if not inbox:
+                # What was done is let go, and with it whatever its arguments keep alive.
+                self._doing = self._failed_once = None
                 return True
             self._doing = step = inbox[0]
             message, args = step
@@ -142,15 +148,18 @@ class Mailbox:
             inbox.popleft()
         return False
 
-    def _give_back(self, error: BaseException) -> None:
-        """Keep a step that was cut short where it is, to be done again; if it was the second time, give it up."""
+    def _recover(self, error: BaseException) -> None:
+        """A step was cut short: put the scheduler right; leave the step to be done again, or give it up."""
+        self._outbox.extend(self._scheduler.recover(self._monotonic()))
+        self._resume()
         step = self._doing
-        if step is not None and step is self._failed_once:
-            self._failed_once = None
-            if self._outbox and self._outbox[0] is step:
-                self._outbox.popleft()
-                self._on_failure((self._obey, (step,)), error)
-            elif self._inbox and self._inbox[0] is step:
-                self._on_failure(self._inbox.popleft(), error)
-        else:
-            self._failed_once = step
+        again = step is None or step is not self._failed_once
+        self._failed_once = step if again else None
+        self._cut_short = None
+        if again:
+            return
+        if self._outbox and self._outbox[0] is step:
+            self._outbox.popleft()
+            self._on_failure((self._obey, (step,)), error)
+        elif self._inbox and self._inbox[0] is step:
+            self._on_failure(self._inbox.popleft(), error)

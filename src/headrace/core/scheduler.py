@@ -1,10 +1,11 @@
 """The scheduler: takes events, returns instructions, does nothing else.
 
-No I/O, no clock, no thread, no lock. The shell around it (`Mailbox`) sees to it that one thread at a time hands it events, and obeys
-the instructions in order. It is deterministic: the same events give the same instructions.
+No I/O, no clock, no thread, no lock. The shell around it (`Mailbox`) sees to it that one thread at a time hands it
+events, and obeys the instructions in order. It is deterministic: the same events give the same instructions.
 
-Prior art: the worker state machine of dask.distributed, from which the shape ``handle(event) -> instructions`` is taken. Unlike
-there, what waits for what is not part of a state but of gates, so the same machine runs tasks and any other kind of unit.
+Prior art: the worker state machine of dask.distributed, from which the shape ``handle(event) -> instructions`` is
+taken. Unlike there, what waits for what is not part of a state but of gates, so the same machine runs tasks and any
+other kind of unit.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any, cast
 from headrace.core.cycles import find_cycle
 from headrace.core.errors import DuplicateGate, DuplicateUnit, GateCycle, InvalidTransition, UnitEnded
 from headrace.core.events import Add, Broken, Changed, Guard, Move, Moved, Perform, Tick, Unguard, WakeAt
-from headrace.core.gate import Gate, GateStatus, Group, Holds, Reached, Term, TermStatus
+from headrace.core.gate import After, Gate, GateStatus, Group, Holds, Reached, Term, TermStatus
 from headrace.core.transition import Transition
 
 if TYPE_CHECKING:
@@ -34,7 +35,15 @@ _WAITING = TermStatus.WAITING
 _RIPENING = TermStatus.RIPENING
 _SATISFIED = TermStatus.SATISFIED
 _BROKEN = TermStatus.BROKEN
+_NEW = GateStatus.NEW
 _ARMED = GateStatus.ARMED
+_OPEN = GateStatus.OPEN
+_DROPPED = GateStatus.DROPPED
+
+_NEVER = float("inf")
+
+# With fewer timers than this, those whose terms have moved on are not worth clearing away.
+_FEW_TIMERS = 1_000
 
 
 class Scheduler:
@@ -50,6 +59,13 @@ class Scheduler:
         self._out: list[Instruction] = []
         self._timers: list[tuple[float, int, Term]] = []
         self._timer_numbers = count()
+        self._many_timers = _FEW_TIMERS
+        # The earliest tick that was asked for and has not come.
+        self._wake = _NEVER
+        # Notes for `recover`: a new attempt whose facts are being written, and what `_ended` will say once the unit
+        # that ended last is counted there.
+        self._beginning: tuple[Unit, int, State, float] | None = None
+        self._ending: tuple[Hashable, State, int] | None = None
         self._handlers: dict[type, Callable[[Any], None]] = {
             Add: self._add,
             Guard: self._guard,
@@ -73,9 +89,11 @@ class Scheduler:
             UnitEnded: `Guard` of a unit whose life is over.
             DuplicateGate: a second gate for one action.
             GateCycle: the gate of a `Guard` would wait for itself.
+            ValueError: a unit that was never added, a gate that was used before, or one of another unit.
 
-        Nothing has changed when one of these is raised. After any other exception (an interrupt in the middle) call `recover`,
-        then hand in the event again.
+        Nothing has changed when one of these is raised. After any other exception (an interrupt in the middle) call
+        `recover`, then hand in the event again unless its main effect is there: the unit of an `Add` was added, the
+        gate of a `Guard` is not NEW, the unit of a `Move` is in that state.
         """
         self._out = []
         self._handlers[type(event)](event)
@@ -84,7 +102,8 @@ class Scheduler:
     def current(self, instruction: Perform | Broken) -> bool:
         """Tell whether an instruction still stands; a stale one must be dropped, not obeyed.
 
-        It is stale when its unit has begun a new attempt or has ended, or its gate has been taken away, since it was given.
+        It is stale when its unit has begun a new attempt or has ended, or its gate has been taken away, since it was
+        given.
         """
         unit = instruction.unit
         gates = unit.gates
@@ -92,18 +111,27 @@ class Scheduler:
             gates is not None
             and gates.get(instruction.action) is instruction.gate
             and instruction.attempt == unit.attempt
-            and instruction.gate.status is not GateStatus.DROPPED
+            and instruction.gate.status is not _DROPPED
         )
 
     def recover(self, at: float) -> list[Instruction]:
         """Make everything derived anew from the facts, after `handle` was interrupted in the middle.
 
-        The facts are each unit's state, attempt and arrivals, and its gates. Counters, waiting lists and timers are worked out again
-        from them. Returns the instruction of every gate that is open or broken now; some of them have been given before, so
+        The facts are each unit's state, attempt and arrivals, its gates, and the status of each leaf of their
+        conditions. Counters, waiting lists and timers are worked out again from them. Returns the `Moved` of a move
+        that was made but not told (unless the caller has emptied the list that `handle` last returned, it may be told
+        again), and the instruction of every gate that is open or broken now; some of them have been given before, so
         whoever obeys them must find that the thing is done already.
         """
-        self._out = []
+        if self._beginning is not None:
+            self._begin_anew(*self._beginning)
+            self._beginning = None
+        if self._ending is not None and self._ending[0] not in self.units:
+            _, state, number = self._ending
+            self._ended[state] = number
+        self._out = [told for told in self._out if isinstance(told, Moved) and self._happened(told.transition)]
         self._timers = []
+        self._wake = _NEVER
         for unit in list(self.units.values()):
             unit.waiters = unit.watchers = None
             if unit.ended:
@@ -115,12 +143,17 @@ class Scheduler:
         return self._out
 
     def _recover_gate(self, gate: Gate, at: float) -> None:
-        if gate.status is GateStatus.OPEN:
+        if gate.status is _OPEN:
             self._open(gate)
-        elif gate.status is not GateStatus.DROPPED:
+        elif gate.status is not _DROPPED:
             if gate.condition is not None:
                 gate.condition.reset()
             self._arm(gate, at)
+
+    def _happened(self, transition: Transition) -> bool:
+        unit = transition.unit
+        here = unit.attempt == transition.attempt and unit.state is transition.state
+        return here and (transition.previous is not None or self.units.get(unit.id) is unit)
 
     # --- events -------------------------------------------------------------------------------------------------------
 
@@ -128,14 +161,22 @@ class Scheduler:
         unit, at, gates = event
         if unit.id in self.units:
             raise DuplicateUnit(unit)
-        unit.reached[unit.state] = at
+        if unit.state in unit.lifecycle.final:
+            raise UnitEnded(unit)
         if gates:
-            unit.gates = {gate.action: gate for gate in gates}
+            by_action = {gate.action: gate for gate in gates}
+            for gate in gates:
+                if gate.status is not _NEW or gate.unit is not unit:
+                    raise _used(gate, unit)
+                if by_action[gate.action] is not gate:
+                    raise DuplicateGate(gate)
+            unit.gates = by_action
+        unit.reached[unit.state] = at
+        if self.observed:
+            self._out.append(Moved(Transition(unit, unit.attempt, None, unit.state, at, None)))
         # From here on the unit is there: `recover` finds whatever an interrupt left undone below.
         self.units[unit.id] = unit
         self._living[unit.state] += 1
-        if self.observed:
-            self._out.append(Moved(Transition(unit, unit.attempt, None, unit.state, at, None)))
         for gate in gates:
             self._arm(gate, at)
 
@@ -144,6 +185,10 @@ class Scheduler:
         unit = gate.unit
         if unit.ended:
             raise UnitEnded(unit)
+        if not unit.reached:
+            raise _never_added(unit)
+        if gate.status is not _NEW:
+            raise _used(gate, unit)
         gates = unit.gates or {}
         if gate.action in gates and gates[gate.action].status in {_ARMED, GateStatus.BROKEN}:
             raise DuplicateGate(gates[gate.action])
@@ -154,10 +199,13 @@ class Scheduler:
         self._arm(gate, event.at)
 
     def _unguard(self, event: Unguard) -> None:
-        if event.unit.gates:
-            gate = event.unit.gates.pop(event.action, None)
-            if gate is not None:
-                gate.status = GateStatus.DROPPED
+        if self._timers and self._timers[0][0] <= event.at:
+            self._run_timers(event.at)
+        gates = event.unit.gates
+        gate = gates.get(event.action) if gates else None
+        if gates and gate is not None:
+            _drop(gate)
+            del gates[event.action]
 
     def _move(self, event: Move) -> None:
         unit, attempt, state, at, cause = event
@@ -165,39 +213,47 @@ class Scheduler:
             return
         previous = unit.state
         lifecycle = unit.lifecycle
-        if state not in lifecycle.following[previous]:
-            raise InvalidTransition(unit, previous, state)
-        if lifecycle.anew and (previous, state) in lifecycle.anew:
-            unit.attempt = attempt + 1
-            unit.reached = {}
-            self._drop_spent_gates(unit)
-        unit.reached.setdefault(state, at)
-        unit.state = state
+        if state not in lifecycle.following[previous] or not unit.reached:
+            raise InvalidTransition(unit, previous, state) if unit.reached else _never_added(unit)
+        # A tick may be late: what has ripened before this happened comes first.
+        if self._timers and self._timers[0][0] <= at:
+            self._run_timers(at)
+        anew = lifecycle.anew and (previous, state) in lifecycle.anew
+        if anew:
+            attempt += 1
+        # Told first: `recover` keeps it if the move was made, and drops it if not.
+        if self.observed:
+            self._out.append(Moved(Transition(unit, attempt, previous, state, at, cause)))
+        if anew:
+            self._beginning = (unit, attempt, state, at)
+            self._begin_anew(unit, attempt, state, at)
+            self._beginning = None
+        else:
+            unit.reached.setdefault(state, at)
+            unit.state = state
         living = self._living
         living[previous] -= 1
         living[state] += 1
-        if self.observed:
-            self._out.append(Moved(Transition(unit, unit.attempt, previous, state, at, cause)))
+        came_true = self._look_again(unit) if unit.watchers else ()
         if unit.waiters:
             self._tell_waiters(unit, at)
-        if unit.watchers:
-            self._evaluate_watchers(unit, at)
+        for term in came_true:
+            self._meet(term, at, at)
         if state in lifecycle.final:
             self._end(unit)
 
     def _changed(self, event: Changed) -> None:
+        if self._timers and self._timers[0][0] <= event.at:
+            self._run_timers(event.at)
         if event.unit.watchers:
-            self._evaluate_watchers(event.unit, event.at)
+            for term in self._look_again(event.unit):
+                self._meet(term, event.at, event.at)
 
     def _tick(self, event: Tick) -> None:
-        timers = self._timers
-        while timers and timers[0][0] <= event.at:
-            due, _, term = heapq.heappop(timers)
-            # A timer is never taken out of the heap: one whose term has moved on is skipped here instead.
-            if term.status is _RIPENING and term.due == due:
-                self._satisfy(term, due, event.at)
-        if timers:
-            self._out.append(WakeAt(timers[0][0]))
+        self._run_timers(event.at)
+        self._wake = _NEVER
+        if self._timers:
+            self._ask_to_wake(self._timers[0][0])
 
     # --- a unit's life ------------------------------------------------------------------------------------------------
 
@@ -207,33 +263,68 @@ class Scheduler:
         reachable = unit.lifecycle.reachable[unit.state]
         for states in [key for key in waiters if unit.state in key or key.isdisjoint(reachable)]:
             met = unit.state in states
-            for term in waiters.pop(states):
+            # They may be gone: a gate that one of them opened takes its other terms out.
+            for term in waiters.pop(states, ()):
                 if term.status is _WAITING:
                     if met:
                         self._meet(term, at, at)
                     else:
                         self._break(term)
 
-    def _evaluate_watchers(self, unit: Unit, at: float) -> None:
-        watchers = cast("list[Holds]", unit.watchers)
-        unit.watchers = [term for term in watchers if term.status is not _BROKEN and _gate_of(term).status is _ARMED]
-        for term in tuple(unit.watchers):
-            self._evaluate(term, at)
+    def _look_again(self, unit: Unit) -> list[Holds]:
+        """Take back, of the predicates that watch the unit, those that are true no more; return those that came true.
 
-    def _drop_spent_gates(self, unit: Unit) -> None:
-        """A new attempt begins: gates that have opened are done with, those still armed stay."""
+        They are met when all that the event takes away is gone: no gate opens on a mixture of before and after.
+        """
+        watchers = tuple(cast("dict[Holds, None]", unit.watchers))
+        return [term for term in watchers if _gate_of(term).status is _ARMED and self._comes_true(term)]
+
+    @staticmethod
+    def _begin_anew(unit: Unit, attempt: int, state: State, at: float) -> None:
+        """A new attempt begins: gates that have opened are done with, those still armed stay. Can be done again."""
         for action, gate in list((unit.gates or {}).items()):
             if gate.status is not _ARMED:
-                gate.status = GateStatus.DROPPED
+                _drop(gate)
                 cast("dict[str, Gate]", unit.gates).pop(action)
+        unit.reached = {state: at}
+        unit.attempt = attempt
+        unit.state = state
 
     def _end(self, unit: Unit) -> None:
         for gate in (unit.gates or {}).values():
-            gate.status = GateStatus.DROPPED
+            _drop(gate)
         unit.gates = unit.waiters = unit.watchers = None
-        if self.units.pop(unit.id, None) is not None:
-            self._living[unit.state] -= 1
-            self._ended[unit.state] += 1
+        state = unit.state
+        number = self._ended[state] + 1
+        self._ending = (unit.id, state, number)
+        del self.units[unit.id]
+        self._ended[state] = number
+        self._living[state] -= 1
+
+    # --- time ---------------------------------------------------------------------------------------------------------
+
+    def _run_timers(self, now: float) -> None:
+        """Satisfy what has ripened by now, in the order and at the exact moments at which it did, late as it is."""
+        timers = self._timers
+        while timers and timers[0][0] <= now:
+            due, _, term = heapq.heappop(timers)
+            if _running(due, term):
+                self._satisfy(term, due, due)
+
+    def _set_timer(self, term: Term) -> None:
+        timers = self._timers
+        # A timer is not taken out when its term moves on or its gate is dropped. So that they do not pile up:
+        if len(timers) >= self._many_timers:
+            timers[:] = [timer for timer in timers if _running(timer[0], timer[2])]
+            heapq.heapify(timers)
+            self._many_timers = max(_FEW_TIMERS, 2 * len(timers))
+        heapq.heappush(timers, (term.due, next(self._timer_numbers), term))
+        self._ask_to_wake(term.due)
+
+    def _ask_to_wake(self, due: float) -> None:
+        if due < self._wake:
+            self._wake = due
+            self._out.append(WakeAt(due))
 
     # --- a gate's condition -------------------------------------------------------------------------------------------
 
@@ -245,22 +336,45 @@ class Scheduler:
             self._arm_term(gate.condition, at)
 
     def _arm_term(self, term: Term, at: float) -> None:
-        if term.status is _SATISFIED:
-            self._satisfy(term, term.due, at)
+        if isinstance(term, Group):
+            self._arm_group(term, at)
+            return
+        if isinstance(term, Holds):
+            self._arm_holds(term)
+        # After an interrupt a term may be further than waiting.
+        if term.status is not _WAITING:
+            self._go_on(term, at)
         elif isinstance(term, Reached):
             self._arm_reached(term, at)
-        elif isinstance(term, Group):
-            for child in term.terms:
-                self._arm_term(child, at)
-            # A group of terms was met or broken by its last child, if at all; only an empty one has nobody to do it.
-            if not term.terms:
-                self._meet(term, at, at)
-        elif isinstance(term, Holds):
-            for unit in term.watch:
-                unit.watchers = [*(unit.watchers or ()), term]
-            self._evaluate(term, at)
-        else:
+        elif isinstance(term, After):
             self._meet(term, at, at)
+        if isinstance(term, Holds) and self._comes_true(term):
+            self._meet(term, at, at)
+
+    def _go_on(self, term: Term, at: float) -> None:
+        if term.status is _SATISFIED:
+            self._satisfy(term, term.due, at)
+        elif term.status is _RIPENING:
+            self._set_timer(term)
+        else:
+            self._break(term)
+
+    def _arm_group(self, group: Group, at: float) -> None:
+        for child in group.terms:
+            self._arm_term(child, at)
+        group.armed = True
+        if group.status is _WAITING:
+            if group.satisfied >= group.need:
+                self._meet(group, _met_at(group, at), at)
+        elif not group.need:
+            self._go_on(group, at)
+
+    @staticmethod
+    def _arm_holds(term: Holds) -> None:
+        for unit in term.watch:
+            if unit.watchers is None:
+                unit.watchers = {}
+            unit.watchers[term] = None
 
     def _arm_reached(self, term: Reached, at: float) -> None:
         unit = term.unit
@@ -273,49 +387,50 @@ class Scheduler:
             waiters = unit.waiters
             if waiters is None:
                 waiters = unit.waiters = {}
-            waiters.setdefault(term.states, []).append(term)
+            waiters.setdefault(term.states, {})[term] = None
 
-    def _evaluate(self, term: Holds, at: float) -> None:
+    def _comes_true(self, term: Holds) -> bool:
+        if term.status is _BROKEN:
+            return False
         try:
             holds = bool(term.predicate())
-        except Exception as error:  # noqa: BLE001 - whatever a user's predicate raises is the cause that its gate's owner is told
+        except Exception as error:  # noqa: BLE001 - whatever a predicate raises is the cause that its gate's owner is told
             term.cause = error
             self._break(term)
-            return
-        if holds and term.status is _WAITING:
-            self._meet(term, at, at)
-        elif not holds and term.status in {_RIPENING, _SATISFIED}:
+            return False
+        if not holds and term.status is not _WAITING:
             self._retract(term)
+        return holds and term.status is _WAITING
 
     def _meet(self, term: Term, when: float, at: float) -> None:
         """The term's condition came true at `when`, and it is `at` now."""
         due = when + term.delay
         if due > at:
-            term.status = _RIPENING
             term.due = due
-            earliest = self._timers[0][0] if self._timers else None
-            heapq.heappush(self._timers, (due, next(self._timer_numbers), term))
-            if earliest is None or due < earliest:
-                self._out.append(WakeAt(due))
+            term.status = _RIPENING
+            self._set_timer(term)
         else:
             self._satisfy(term, due, at)
 
     def _satisfy(self, term: Term, when: float, at: float) -> None:
-        """`when` is the exact moment, which may lie a little before `at`: a late tick must not lengthen the next delay."""
-        term.status = _SATISFIED
+        """`when` is the exact moment; it lies before `at` if the gate was armed after that."""
         term.due = when
+        term.status = _SATISFIED
         owner = term.owner
         if isinstance(owner, Group):
             owner.satisfied += 1
-            if owner.satisfied == owner.need and owner.status is _WAITING:
-                self._meet(owner, _latest(owner, when), at)
+            if owner.armed and owner.satisfied == owner.need and owner.status is _WAITING:
+                self._meet(owner, _met_at(owner, at) if owner.need > 1 else when, at)
         elif owner is not None and owner.status is _ARMED:
             self._open(owner)
 
     def _open(self, gate: Gate) -> None:
-        # The instruction first: an interrupt between the two then repeats it, which `recover` allows, and never loses it.
+        # The instruction first: an interrupt between the two then repeats it, as `recover` may, and loses nothing.
         self._out.append(Perform(gate.unit, gate.unit.attempt, gate.action, gate))
-        gate.status = GateStatus.OPEN
+        gate.status = _OPEN
+        # Nothing is left to take out of a condition that is a single arrival, as most are.
+        if gate.condition is not None and not isinstance(gate.condition, Reached):
+            _withdraw(gate)
 
     def _retract(self, term: Term) -> None:
         """A level-triggered term is not true any more, and so perhaps are the groups above it."""
@@ -334,16 +449,55 @@ class Scheduler:
         if isinstance(owner, Group):
             owner.broken += 1
             owner.satisfied -= was is _SATISFIED
-            if len(owner.terms) - owner.broken < owner.need and owner.status is not _BROKEN:
+            if owner.status is not _BROKEN and len(owner.terms) - owner.broken < owner.need:
                 self._break(owner)
+            elif owner.satisfied < owner.need and owner.status in {_RIPENING, _SATISFIED}:
+                self._retract(owner)
         elif owner is not None and owner.status is _ARMED:
             owner.status = GateStatus.BROKEN
             self._out.append(Broken(owner.unit, owner.unit.attempt, owner.action, owner))
 
 
-def _latest(group: Group, when: float) -> float:
-    """When the last of the group's satisfied terms was satisfied; for an alternative, when this one was."""
-    return max(term.due for term in group.terms if term.status is _SATISFIED) if group.need > 1 else when
+def _running(due: float, term: Term) -> bool:
+    return term.status is _RIPENING and term.due == due and _gate_of(term).status is _ARMED
+
+
+def _met_at(group: Group, at: float) -> float:
+    """When as many of the group's terms as it needs were satisfied; if it needs none, now."""
+    if not group.need:
+        return at
+    return sorted(term.due for term in group.terms if term.status is _SATISFIED)[group.need - 1]
+
+
+def _drop(gate: Gate) -> None:
+    waiting = gate.status is not _OPEN
+    gate.status = _DROPPED
+    if waiting:
+        _withdraw(gate)
+
+
+def _withdraw(gate: Gate) -> None:
+    """Take the gate's terms out of the waiting lists of other units, which may outlive it by far."""
+    for term in gate.terms():
+        if isinstance(term, Reached):
+            if term.status is _WAITING and (waiters := term.unit.waiters) and (terms := waiters.get(term.states)):
+                terms.pop(term, None)
+                if not terms:
+                    del waiters[term.states]
+        elif isinstance(term, Holds):
+            for unit in term.watch:
+                if unit.watchers:
+                    unit.watchers.pop(term, None)
+
+
+def _never_added(unit: Unit) -> ValueError:
+    return ValueError(f"{unit} was never added")
+
+
+def _used(gate: Gate, unit: Unit) -> ValueError:
+    if gate.unit is not unit:
+        return ValueError(f"{gate!r} is not a gate of {unit}")
+    return ValueError(f"{gate!r} was used before: make a new one")
 
 
 def _gate_of(term: Term) -> Gate:

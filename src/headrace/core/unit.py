@@ -35,9 +35,10 @@ class Unit:
         #: The gates on its actions, by action.
         self.gates: dict[str, Gate] | None = None
         #: Terms waiting for this unit, grouped by the states that satisfy them, so that a move looks at groups only.
-        self.waiters: dict[frozenset[State], list[Reached]] | None = None
+        #: Dicts serve as ordered sets: a gate that is dropped takes its terms out at once.
+        self.waiters: dict[frozenset[State], dict[Reached, None]] | None = None
         #: Predicate terms to be evaluated again when anything about this unit changes.
-        self.watchers: list[Holds] | None = None
+        self.watchers: dict[Holds, None] | None = None
 
     @property
     def ended(self) -> bool:

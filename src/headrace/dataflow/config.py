@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from headrace.dataflow.task import Task
 
-__all__ = ["Config", "ExitMode"]
+__all__ = ["Config", "ExitMode", "labelled"]
 
 #: What leaving a kernel's ``with`` block does: clean up at once, wait for all tasks and clean up, or nothing.
 ExitMode = Literal["cleanup", "skip", "wait"]

@@ -40,6 +40,7 @@ from headrace.core import (
     Tick,
     WakeAt,
 )
+from headrace.core.condition import Reply, SmallCondition
 from headrace.dataflow.dispatcher import Dispatcher, Slot
 from headrace.dataflow.errors import DependencyError, DuplicateLabelError, JoinError, TaskAbandonedError
 from headrace.dataflow.foreign import FUTURE, ForeignFuture, FutureState
@@ -131,17 +132,17 @@ class Flow:
 
     def cancel(self, task: Task) -> str | None:
         """Cancel a task if that can be done; return None, or in words why not."""
-        answer: Future[str | None] = Future()
+        answer: Reply[str | None] = Reply()
         self.post(self._cancel, task, answer)
         if self._mailbox.mine:
             return "it was asked for in the middle of the kernel's own work; it is tried right after"
-        return answer.result()
+        return answer.get()
 
     def add_executor(self, executor: LabelledExecutor) -> None:
         """Use an executor, which has been started, from now on. Raises DuplicateLabelError."""
-        answer: Future[None] = Future()
+        answer: Reply[None] = Reply()
         self.post(self._add_executor, executor, answer)
-        answer.result()
+        answer.get()
 
     def check_labels(self, labels: tuple[str, ...] | str, app: str) -> None:
         """Raise UnknownExecutorError unless every label is that of an executor."""
@@ -151,13 +152,19 @@ class Flow:
         """Return the executors by label."""
         return {slot.label: slot.executor for slot in self._dispatcher.slots}
 
+    def threads(self) -> list[LabelledExecutor]:
+        """Return what must be shut down, in that order: who hands over, who runs, and the internal pool."""
+        slots = self._dispatcher.slots
+        submitters = [slot.submitter for slot in slots if slot.submitter is not None]
+        return [*submitters, *(slot.executor for slot in slots), self.internal]
+
     def tasks(self) -> list[Task]:
         """Return the tasks that have been submitted and have not ended."""
         if not self._mailbox.mine:
             # A submit may have returned while another thread was at work: what it posted is done before this.
-            answer: Future[None] = Future()
-            self.post(answer.set_result, None)
-            answer.result()
+            answer: Reply[None] = Reply()
+            self.post(answer.give, None)
+            answer.get()
         return self._tasks()
 
     def counts(self) -> dict[TaskState, int]:
@@ -191,9 +198,9 @@ class Flow:
         self._closed = True
         if self._room is not None:
             self._room.close()
-        answer: Future[None] = Future()
+        answer: Reply[None] = Reply()
         self.post(self._cancel_all, answer)
-        answer.result()
+        answer.get()
 
     def abandon(self, task: Task, reason: str) -> None:
         """End a task that is still running, as failed with TaskAbandonedError."""
@@ -201,9 +208,6 @@ class Flow:
 
     def close(self) -> None:
         """Call what callbacks are left and end the helper thread. The executors have been shut down."""
-        for slot in self._dispatcher.slots:
-            if slot.submitter is not None:
-                slot.submitter.shutdown(wait=False, cancel_futures=True)
         while self._settled:
             self._run_callbacks()
         self._keeper.close()
@@ -223,7 +227,13 @@ class Flow:
             if self._settled:
                 # A callback may block for long, and must not keep those of other futures waiting.
                 self._defer(self._run_callbacks)
-            future._run_callbacks()  # noqa: SLF001 - a part of the kernel
+            try:
+                future._run_callbacks()  # noqa: SLF001 - a part of the kernel
+            except BaseException:
+                # An interrupt: those that were not called yet are called by another thread.
+                self._settled.append(future)
+                self._keeper.wake_now()
+                raise
 
     def _defer(self, work: Callable[..., None], *args: Any) -> None:  # noqa: ANN401 - handed through to the work
         """Have the work done on the internal pool, or here when that is gone."""
@@ -301,14 +311,14 @@ class Flow:
         if self._closed:
             self._finish(task, _CANCELLED, CancelledError())
 
-    def _add_executor(self, executor: LabelledExecutor, answer: Future[None]) -> None:
+    def _add_executor(self, executor: LabelledExecutor, answer: Reply[None]) -> None:
         try:
             slot = self._dispatcher.add(executor)
         except DuplicateLabelError as error:
-            answer.set_exception(error)
+            answer.fail(error)
             return
         self._fill(slot)
-        answer.set_result(None)
+        answer.give(None)
 
     def _succeeded(self, task: Task, attempt: int, value: Any) -> None:  # noqa: ANN401 - any app's result
         if task.attempt != attempt:
@@ -333,7 +343,7 @@ class Flow:
             self._give_back(task)
             self._tell(Guard(Gate(task, LAUNCH, After(delay) if delay > 0 else None), self._monotonic()))
 
-    def _cancel(self, task: Task, answer: Future[str | None]) -> None:
+    def _cancel(self, task: Task, answer: Reply[str | None]) -> None:
         refusal = None
         if task.state is not _CANCELLED:
             if task.ended:
@@ -346,14 +356,12 @@ class Flow:
                     slot.submitter.execute(self.post, (self._cancel, task, answer), {}, _log_error)
                     return
                 refusal = f"it is running on executor {task.executor!r}, which cannot stop a call that has begun"
-        if not answer.done():
-            answer.set_result(refusal)
+        answer.give(refusal)
 
-    def _cancel_all(self, answer: Future[None]) -> None:
+    def _cancel_all(self, answer: Reply[None]) -> None:
         for task in self._tasks():
             self._cancel_unless_running(task)
-        if not answer.done():
-            answer.set_result(None)
+        answer.give(None)
 
     def _cancel_unless_running(self, task: Task) -> bool:
         waiting = task.state is _PENDING or task.state is _JOINING
@@ -489,7 +497,7 @@ class Flow:
                     future._settle_cancelled()  # noqa: SLF001 - a part of the kernel
                 else:
                     future.set_exception(error)
-            if future._callbacks:  # noqa: SLF001 - a part of the kernel
+            if future._callbacks or future._parts:  # noqa: SLF001 - a part of the kernel
                 self._settled.append(future)
             if self._room is not None:
                 self._room.leave(task)
@@ -498,16 +506,25 @@ class Flow:
 
     def _resume(self) -> None:
         """Finish the end of a task that was cut short: no message would do it again, since the task has ended."""
-        if self._ending is not None:
+        if self._ending is None:
+            return
+        try:
             self._finish(*self._ending)
+        except (RecursionError, MemoryError):
+            raise  # Another thread, with a stack of its own, does it again.
+        except Exception:
+            # A defect of ours: told, and not tried for ever, since nothing else would be done any more.
+            logger.critical("the end of %s could not be finished", self._ending[0], exc_info=True)
+            self._ending = None
 
     def _give_back(self, task: Task) -> None:
         """Give the place that the task no longer needs to the next."""
         slot = task.slot
         if slot is not None:
             slot.tasks.discard(task)
-            task.slot = None
             self._fill(slot)
+            # Last: as long as it stands, doing this again does all of it.
+            task.slot = None
 
     def _fill(self, slot: Slot) -> None:
         while (task := self._dispatcher.next_for(slot)) is not None:
@@ -551,12 +568,16 @@ class Flow:
                 if task.id not in self._scheduler.units and not task.ended:
                     self._tell(Add(task, self._monotonic()))
                 self._finish(task, _FAILED, error)
-            elif isinstance(task, Future) and not task.done():
-                task.set_exception(error)
+            elif isinstance(task, Reply):
+                task.fail(error)
 
 
 class _HandingOver(Future[Any]):
     """Stands for an executor's future until there is one: cancelled before it runs, the task is not handed over."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._condition = SmallCondition()  # type: ignore[assignment]  # see there
 
 
 def _error_of(unit: Unit) -> BaseException:
@@ -565,7 +586,8 @@ def _error_of(unit: Unit) -> BaseException:
 
 
 def _log_error(_: object, error: BaseException | None) -> None:
-    if error is not None:
+    # What is dropped at shutdown is cancelled, and done by whoever shuts down.
+    if error is not None and not isinstance(error, CancelledError):
         logger.error("the kernel's own work raised", exc_info=error)
 
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import logging
 import operator
 import threading
-from collections import deque
-from concurrent.futures import CancelledError, Future
-from functools import partial
+from concurrent.futures import CancelledError, Future, InvalidStateError
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from headrace.dataflow.condition import SmallCondition
+from headrace.core.condition import SmallCondition
 
 if TYPE_CHECKING:
     import asyncio
@@ -28,6 +27,9 @@ logger = logging.getLogger(__name__)
 
 class _WorkflowFuture(Future[R]):
     """What all three have: they can be awaited, and parts of their result can be asked for ahead of time."""
+
+    #: The futures that are worked out from this one's outcome and have not been yet; a dict, for its order.
+    _parts: dict[_Part[Any], None] | None = None
 
     def __await__(self) -> Generator[Any, None, R]:
         """Wait in an event loop. Cancelling the one who waits never cancels the task.
@@ -68,6 +70,44 @@ class _WorkflowFuture(Future[R]):
             raise AttributeError(f"{kind!r} object has no attribute {name!r}, and none of its result's may be private")
         return DerivedFuture(self, operator.attrgetter(name), f".{name}")
 
+    def _add_part(self, part: _Part[Any]) -> None:
+        parts: dict[_Part[Any], None] = self.__dict__.setdefault("_parts", {})
+        parts[part] = None
+        if self.done():
+            self._complete_parts()
+
+    def _complete_parts(self) -> None:
+        """Work out the parts, and theirs, at any depth. Two threads may do so at once, and do it again if cut short."""
+        todo: list[_WorkflowFuture[Any]] = [self]
+        while todo:
+            whole = todo.pop()
+            for part in list(whole._parts or ()):  # noqa: SLF001 - our own class
+                part._complete(whole)  # noqa: SLF001 - our own class
+                todo.append(part)
+                (whole._parts or {}).pop(part, None)  # noqa: SLF001 - our own class
+
+
+class _Part(_WorkflowFuture[R]):
+    """A future that is worked out from another's outcome."""
+
+    def _complete(self, whole: Future[Any]) -> None:
+        """Settle this one, now that `whole` has ended; harmless when it has been done."""
+        if not self.done():
+            if whole.cancelled():
+                self.cancel_alone()
+            else:
+                self._settle(whole)
+        with self._condition:
+            if self._state == "CANCELLED":
+                self.set_running_or_notify_cancel()
+
+    def cancel_alone(self) -> bool:
+        """Cancel this future, whatever becomes of the one that it is worked out from."""
+        return super().cancel()
+
+    def _settle(self, whole: Future[Any]) -> None:
+        raise NotImplementedError
+
 
 class AppFuture(_WorkflowFuture[R]):
     """The future of one call of an app. Made by the kernel only.
@@ -86,7 +126,7 @@ class AppFuture(_WorkflowFuture[R]):
 
     def __init__(self, task: Task) -> None:
         # In place of the base class's own, to have a smaller condition; a test holds that nothing it sets is missing.
-        self._condition = SmallCondition()  # type: ignore[assignment]  # all of a Condition that its user here needs
+        self._condition = SmallCondition()  # type: ignore[assignment]  # see there
         self._state = "PENDING"
         self._result: R | None = None
         self._exception: BaseException | None = None
@@ -150,6 +190,7 @@ class AppFuture(_WorkflowFuture[R]):
             self._run_callbacks()
 
     def _run_callbacks(self) -> None:
+        self._complete_parts()
         # Whoever takes a callback out of the list calls it, so each is called once although two threads may be here.
         callbacks = self._callbacks
         while callbacks:
@@ -167,47 +208,53 @@ class AppFuture(_WorkflowFuture[R]):
     def _settle_cancelled(self) -> None:
         """Become cancelled; whoever waits is told."""
         super().cancel()
-        self.set_running_or_notify_cancel()
+        with self._condition:
+            if self._state == "CANCELLED":  # Else whoever waits has been told; this may be done again.
+                self.set_running_or_notify_cancel()
 
     def __repr__(self) -> str:
         return f"<AppFuture of {self._task} {self._task.state}>"
 
 
-class DerivedFuture(_WorkflowFuture[R]):
+class DerivedFuture(_Part[R]):
     """The future of something about another future's result, worked out when that one ends. It is no task.
 
     When that one fails or is cancelled, so is this. Cancelling this one leaves that one alone.
     """
 
-    def __init__(self, parent: Future[Any], derive: Callable[[Any], R], suffix: str) -> None:
+    def __init__(self, parent: _WorkflowFuture[Any], derive: Callable[[Any], R], suffix: str) -> None:
         super().__init__()
+        self._condition = SmallCondition()  # type: ignore[assignment]  # see there
         self._described = f"{_short(parent)}{suffix}"
-        parent.add_done_callback(partial(_flat, partial(self._derive, derive)))
+        self._derive = derive
+        parent._add_part(self)  # noqa: SLF001 - our own class
 
-    def _derive(self, derive: Callable[[Any], R], parent: Future[Any]) -> None:
-        if parent.cancelled():
-            self.cancel()
-        if not self.set_running_or_notify_cancel():
-            return
+    def _settle(self, whole: Future[Any]) -> None:
         try:
-            result = derive(parent.result())
-        except BaseException as error:  # noqa: BLE001 - the parent's error, or whatever its result's own methods raise
-            self.set_exception(error)
+            result = self._derive(whole.result())
+        except BaseException as error:
+            if _is_for_this_thread(error):
+                raise
+            # The other's error, or whatever its result's own methods raise.
+            with suppress(InvalidStateError):
+                self.set_exception(error)
         else:
-            self.set_result(result)
+            with suppress(InvalidStateError):
+                self.set_result(result)
 
     def __repr__(self) -> str:
         return f"<future of {self._described}>"
 
 
-class DataFuture(_WorkflowFuture["File"]):
+class DataFuture(_Part["File"]):
     """The future of a file that an app writes: its result is the `File`, once the app has ended well."""
 
     def __init__(self, parent: AppFuture[Any], file: File) -> None:
         super().__init__()
+        self._condition = SmallCondition()  # type: ignore[assignment]  # see there
         self._parent = parent
         self._file = file
-        parent.add_done_callback(self._parent_ended)
+        parent._add_part(self)  # noqa: SLF001 - our own class
 
     @property
     def parent(self) -> AppFuture[Any]:
@@ -238,16 +285,13 @@ class DataFuture(_WorkflowFuture["File"]):
         """Cancel the task that writes the file; see `AppFuture.cancel`."""
         return self._parent.cancel()
 
-    def _parent_ended(self, parent: Future[Any]) -> None:
-        if parent.cancelled():
-            super().cancel()
-            self.set_running_or_notify_cancel()
-            return
-        error = parent.exception()
-        if error is not None:
-            self.set_exception(error)
-        else:
-            self.set_result(self._file)
+    def _settle(self, whole: Future[Any]) -> None:
+        error = whole.exception()
+        with suppress(InvalidStateError):
+            if error is not None:
+                self.set_exception(error)
+            else:
+                self.set_result(self._file)
 
     def __repr__(self) -> str:
         return f"<DataFuture of {self._file!r} by task {self.tid}>"
@@ -280,20 +324,3 @@ def _copy_outcome(source: Future[Any], waiter: asyncio.Future[Any]) -> None:
         waiter.set_exception(wrapped)
     else:
         waiter.set_exception(error)
-
-
-_flat_steps = threading.local()
-
-
-def _flat(step: Callable[[Future[Any]], None], future: Future[Any]) -> None:
-    """Run the step; when called from within one, after it, so that a chain of derived futures needs no deep stack."""
-    queue: deque[Callable[[], None]] | None = getattr(_flat_steps, "queue", None)
-    if queue is not None:
-        queue.append(partial(step, future))
-        return
-    queue = _flat_steps.queue = deque([partial(step, future)])
-    try:
-        while queue:
-            queue.popleft()()
-    finally:
-        _flat_steps.queue = None

@@ -280,7 +280,7 @@ class DataFlowKernel:
             )
             self._flow.abandon(task, f"{reason}; whether it ended is unknown")
             logger.warning("%s %s; wait for your tasks, or raise Config(cleanup_timeout=...)", task, reason)
-        for executor in (*self.executors.values(), self._flow.internal):
+        for executor in self._flow.threads():
             _shut_down(executor, deadline)
             executor.owner = None
         self._flow.close()

@@ -76,10 +76,10 @@ class RetryPolicy:
             aborted = AppAbortedError(f"{task} raised {error!r}, which ends a process; here it ends the task only")
             aborted.__cause__ = error
             error = aborted
-        cost, error = self._cost(task, error)
         task.fail_count += 1
-        task.fail_cost += cost
         task.fail_history = [*(task.fail_history or ()), _text_of(error)]
+        cost, error = self._cost(task, error)
+        task.fail_cost += cost
         retries = task.options.retries if task.options.retries is not None else self.retries
         backoff = task.options.backoff or self.backoff
         again = task.fail_cost <= retries

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import threading
+from headrace.core.condition import SmallCondition
 
 __all__ = ["Room"]
 
@@ -15,13 +15,13 @@ class Room:
         # A set, not a count, so that coming in and leaving can be repeated.
         self._inside: set[object] = set()
         self._closed = False
-        self._changed = threading.Condition()
+        self._changed = SmallCondition()
 
     def enter(self, who: object, *, may_wait: bool) -> None:
         """Come in; wait for room first if `may_wait`, else come in even if there is none."""
         with self._changed:
-            if may_wait:
-                self._changed.wait_for(lambda: len(self._inside) < self._limit or self._closed)
+            while may_wait and len(self._inside) >= self._limit and not self._closed:
+                self._changed.wait()
             self._inside.add(who)
 
     def leave(self, who: object) -> None:

@@ -51,7 +51,7 @@ TASK: Final = Lifecycle(
     },
     failed=(_S.failed, _S.dep_fail, _S.cancelled),
     anew=((_S.launched, _S.pending), (_S.running, _S.pending)),
-    actions={LAUNCH: (_S.launched, _S.memo_done), JOIN: (_S.exec_done,)},
+    actions={LAUNCH: (_S.launched, _S.memo_done), JOIN: ((_S.joining, _S.exec_done),)},
 )
 
 #: The states in which a task's result is there.

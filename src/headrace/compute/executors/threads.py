@@ -25,7 +25,7 @@ R = TypeVar("R")
 
 logger = logging.getLogger(__name__)
 
-# A call, its arguments, and who is told of its end; None asks a thread to end.
+# A call, its arguments, and who is told of its end; None asks the threads to end.
 _Work: TypeAlias = "tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any], Ended] | None"
 
 
@@ -109,8 +109,7 @@ class ThreadPoolExecutor(concurrent.futures.Executor):
             if cancel_futures:
                 self._drop_waiting_work()
             threads, self._threads = self._threads, []
-            for _ in threads:
-                self._work.put(None)
+            self._work.put(None)
             self._work, self._idle = SimpleQueue(), deque()
         for thread in threads if wait else ():
             thread.join()
@@ -123,8 +122,9 @@ class ThreadPoolExecutor(concurrent.futures.Executor):
             if self._running and len(self._threads) < self.max_threads:
                 name = f"{self._prefix}_{len(self._threads)}"
                 thread = threading.Thread(target=_serve, args=(self, self._work, self._idle), name=name, daemon=True)
-                self._threads.append(thread)
+                # Started before it is counted: an interrupt between the two costs a thread too many, not one too few.
                 thread.start()
+                self._threads.append(thread)
 
     def _drop_waiting_work(self) -> None:
         while True:
@@ -152,6 +152,8 @@ def _serve(executor: ThreadPoolExecutor, queue: SimpleQueue[_Work], idle: deque[
             # Until just now a submit may have counted on this thread, which has got other work.
             executor._start_threads()  # noqa: SLF001 - a part of it
         if work is None:
+            # For the next thread, whether it has been counted or not.
+            queue.put(None)
             return
         fn, args, kwargs, ended = work
         try:

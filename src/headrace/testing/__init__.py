@@ -1,0 +1,9 @@
+"""What Headrace's own tests stand on, shipped for the authors of faces and plugins: time under the test's control."""
+
+from __future__ import annotations
+
+from headrace.testing.clock import VirtualClock
+from headrace.testing.driver import Driver
+from headrace.testing.invariants import broken_invariants
+
+__all__ = ["Driver", "VirtualClock", "broken_invariants"]
