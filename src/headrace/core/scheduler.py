@@ -298,6 +298,9 @@ class Scheduler:
         number = self._ended[state] + 1
         self._ending = (unit.id, state, number)
         del self.units[unit.id]
+        if not self.units:
+            # A dict that was large keeps its table, 40 bytes for each of a million units, until this.
+            self.units.clear()
         self._ended[state] = number
         self._living[state] -= 1
 

@@ -10,6 +10,7 @@ Everything here is called from within the kernel's mailbox only.
 from __future__ import annotations
 
 import heapq
+from collections import deque
 from dataclasses import dataclass, field
 from itertools import count
 from operator import attrgetter
@@ -63,11 +64,43 @@ class Slot:
 
 @dataclass(slots=True, eq=False)
 class _Lane:
-    """The tasks that may go to one set of executors."""
+    """The ready tasks that may go to one set of executors, and found no place there yet."""
 
     slots: list[Slot]
-    #: Ready tasks that found no place: (-priority, order of arrival, task).
-    waiting: list[tuple[int, int, Task]] = field(default_factory=list)
+    #: Those tasks, by the negative of their priority, in the order in which they became ready.
+    queues: dict[int, deque[Task]] = field(default_factory=dict)
+    #: The keys of `queues` as a heap, the highest priority first: few, so that a million tasks cost no more each.
+    order: list[int] = field(default_factory=list)
+
+    def push(self, task: Task, turn: int) -> None:
+        """Let a task wait; `turn` grows with each task that becomes ready."""
+        key = -task.options.priority
+        queue = self.queues.get(key)
+        if queue is None:
+            queue = self.queues[key] = deque()
+        if key not in self.order:
+            heapq.heappush(self.order, key)
+        task.turn = turn
+        queue.append(task)
+
+    def first(self) -> deque[Task] | None:
+        """Return the queue at whose head is the task whose turn it is; None if none waits."""
+        order = self.order
+        while order:
+            queue = self.queues.get(order[0], _EMPTY)
+            while queue:
+                task = queue[0]
+                if task.slot is None and task.state is _PENDING:
+                    return queue
+                # It was cancelled while it waited.
+                queue.popleft()
+            self.queues.pop(order[0], None)
+            heapq.heappop(order)
+        return None
+
+
+_PENDING = TaskState.pending
+_EMPTY: deque[Task] = deque(maxlen=0)
 
 
 class Dispatcher:
@@ -115,32 +148,32 @@ class Dispatcher:
     def place(self, task: Task) -> bool:
         """Give a ready task a place (`task.slot`) if there is one; else let it wait for one, and return False."""
         lane = self._lane(task.options.executors)
-        if not lane.waiting:
+        if not lane.order:
             slots = lane.slots
             slot = slots[0] if len(slots) == 1 else min(slots, key=_load_of, default=None)
             if slot is not None and len(slot.tasks) < slot.capacity:
                 slot.take(task)
                 return True
-        heapq.heappush(lane.waiting, (-task.options.priority, next(self._arrivals), task))
+        lane.push(task, next(self._arrivals))
         return False
 
     def next_for(self, slot: Slot) -> Task | None:
         """Give a free place on this executor to the task whose turn it is, and return that; None if there is none."""
         if len(slot.tasks) >= slot.capacity:
             return None
-        best: _Lane | None = None
+        best: deque[Task] | None = None
+        best_key = (0, 0)
         for lane in slot.lanes:
-            waiting = lane.waiting
-            # Those that were cancelled while they waited are left in the heap, and dropped when they come up.
-            while waiting and (waiting[0][2].slot is not None or waiting[0][2].state is not TaskState.pending):
-                heapq.heappop(waiting)
-            if waiting and (best is None or waiting[0] < best.waiting[0]):
-                best = lane
+            queue = lane.first() if lane.order else None
+            if queue is not None:
+                key = (lane.order[0], queue[0].turn)
+                if best is None or key < best_key:
+                    best, best_key = queue, key
         if best is None:
             return None
-        task = best.waiting[0][2]
+        task = best[0]
         slot.take(task)
-        heapq.heappop(best.waiting)
+        best.popleft()
         return task
 
     def _lane(self, labels: tuple[str, ...] | str) -> _Lane:

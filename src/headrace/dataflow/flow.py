@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from headrace.compute.executors import LabelledExecutor
-    from headrace.core import Instruction, State, Step, Transition, Unit
+    from headrace.core import Instruction, State, Step, Term, Transition, Unit
     from headrace.dataflow.config import Config
 
 __all__ = ["Flow"]
@@ -306,7 +306,11 @@ class Flow:
     def _admit(self, task: Task) -> None:
         if task.id in self._scheduler.units or task.ended:
             return
-        condition = AllOf([self._wait_for(future) for future in task.depends]) if task.depends else None
+        condition: Term | None = None
+        if len(task.depends) == 1:
+            condition = self._wait_for(task.depends[0])
+        elif task.depends:
+            condition = AllOf([self._wait_for(future) for future in task.depends])
         self._tell(Add(task, self._monotonic(), (Gate(task, LAUNCH, condition),)))
         if self._closed:
             self._finish(task, _CANCELLED, CancelledError())

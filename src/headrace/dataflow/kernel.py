@@ -169,7 +169,8 @@ class DataFlowKernel:
             # As it is now: the caller may go on appending to it.
             kwargs = {**kwargs, "inputs": inputs.copy()}
         task = Task(next(self._tids), func, args, kwargs, options, self._flow)
-        task.depends = gather(self._resolver, args, kwargs)
+        # An empty list for each task would be one object more for the garbage collector to look at.
+        task.depends = gather(self._resolver, args, kwargs) or ()
         future: AppFuture[Any] = AppFuture(task)
         task.future = future
         if kwargs:

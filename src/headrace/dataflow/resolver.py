@@ -35,11 +35,12 @@ def gather(resolver: DependencyResolver | None, args: Iterable[Any], kwargs: dic
         find = resolver.traverse_to_gather
         return [future for value in _values(args, kwargs) for future in find(value)]
     found = [value for value in args if isinstance(value, Future)]
-    if kwargs:
-        found += [value for value in kwargs.values() if isinstance(value, Future)]
-        inputs = kwargs.get("inputs")
-        if isinstance(inputs, list | tuple):
-            found += [value for value in inputs if isinstance(value, Future)]
+    if not kwargs:
+        return found
+    found += [value for value in kwargs.values() if isinstance(value, Future)]
+    inputs = kwargs.get("inputs")
+    if isinstance(inputs, list | tuple):
+        found += [value for value in inputs if isinstance(value, Future)]
     return found
 
 

@@ -104,6 +104,7 @@ class Task(Unit):
         "options",
         "outputs",
         "slot",
+        "turn",
     )
 
     id: int
@@ -137,6 +138,7 @@ class Task(Unit):
         self.future: AppFuture[Any] | None = None
         self.exec_future: Future[Any] | None = None
         self.slot: Slot | None = None
+        self.turn = 0
         self.joins: Any = None
         self.outputs: Sequence[Any] = ()
 

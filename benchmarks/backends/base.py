@@ -1,0 +1,75 @@
+"""What a backend offers to the measures: the same few tasks, whatever runs them."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["WORKERS", "Backend", "Gate", "Pending", "RootFailed"]
+
+#: Threads of every threaded backend.
+WORKERS = 4
+
+
+class RootFailed(Exception):
+    """What a root that is meant to fail raises."""
+
+
+class Pending(Protocol):
+    """A task's future, as far as a measure needs it."""
+
+    def result(self, timeout: float | None = None) -> object:
+        """The task's result, or its exception raised."""
+        ...
+
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        """The task's exception, None if it succeeded."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """Bodies of tasks that wait, all released together by `event`."""
+
+    event: threading.Event = field(default_factory=threading.Event)
+
+    def leaf(self) -> None:
+        """Wait for the release."""
+        self.event.wait()
+
+    def failing_root(self) -> None:
+        """Wait for the release, then fail."""
+        self.event.wait()
+        raise RootFailed
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """A started system and the tasks every one of them can run.
+
+    A call submits one task and returns its future. The fields are the system's own callables wherever it has them, so
+    that no wrapper of the suite is measured.
+    """
+
+    noop: Callable[[], Pending]
+    """Does nothing."""
+    link: Callable[[Any], Pending]
+    """Takes a number or the future of one, gives the next number."""
+    join: Callable[[list[Any]], Pending]
+    """Waits for every future of a list, gives their number."""
+    drain: Callable[[], None]
+    """Returns when everything submitted has ended, also what nobody holds a future of."""
+    close: Callable[[], None]
+    """Stops the system."""
+    nap: Callable[[], Pending] | None = None
+    """Sleeps a millisecond."""
+    leaf: Callable[[], Pending] | None = None
+    """Runs until the gate opens; None where the gate cannot reach the workers."""
+    failing_root: Callable[[], Pending] | None = None
+    """Fails when the gate opens; None where a dependent of a failure is not the system's business."""
+    open_gate: Callable[[], None] | None = None
+    """Releases every `leaf` and `failing_root`."""
