@@ -78,7 +78,12 @@ class Scheduler:
     @property
     def counts(self) -> Counter[State]:
         """How many units are in each state now. Those that have ended stay counted."""
-        return +self._living + self._ended
+        # Copied in one step each, since another thread may be counting a state for the first time.
+        counts = Counter(dict(self._ended))
+        for state, number in dict(self._living).items():
+            if number:
+                counts[state] += number
+        return counts
 
     def handle(self, event: Event) -> list[Instruction]:
         """Take one event; return what is to be done because of it, in order.

@@ -9,7 +9,6 @@ executors' threads, and the internal pool.
 from __future__ import annotations
 
 import logging
-import threading
 import time
 import weakref
 from collections import deque
@@ -43,12 +42,13 @@ from headrace.core import (
 from headrace.core.condition import Reply, SmallCondition
 from headrace.dataflow.dispatcher import Dispatcher, Slot
 from headrace.dataflow.errors import DependencyError, DuplicateLabelError, JoinError, TaskAbandonedError
-from headrace.dataflow.foreign import FUTURE, ForeignFuture, FutureState
+from headrace.dataflow.foreign import ForeignFuture, FutureState
 from headrace.dataflow.future import AppFuture
+from headrace.dataflow.observers import Observers
 from headrace.dataflow.resolver import substitute
 from headrace.dataflow.retry import RetryPolicy
 from headrace.dataflow.room import Room
-from headrace.dataflow.task import DONE, JOIN, LAUNCH, Task, TaskState
+from headrace.dataflow.task import DONE, JOIN, LAUNCH, TASK, Task, TaskState
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -96,7 +96,7 @@ class Flow:
         self._dispatcher = Dispatcher()
         self._foreign: dict[int, ForeignFuture] = {}
         self._foreign_numbers = count()
-        self._observers: list[Callable[[Transition], None]] = []
+        self._observers = Observers(self._scheduler)
         #: Futures whose callbacks are to be called.
         self._settled: deque[AppFuture[Any]] = deque()
         clock = SystemClock()
@@ -160,28 +160,18 @@ class Flow:
 
     def tasks(self) -> list[Task]:
         """Return the tasks that have been submitted and have not ended."""
-        if not self._mailbox.mine:
-            # A submit may have returned while another thread was at work: what it posted is done before this.
-            answer: Reply[None] = Reply()
-            self.post(answer.give, None)
-            answer.get()
+        self._catch_up()
         return self._tasks()
 
     def counts(self) -> dict[TaskState, int]:
         """Return how many tasks are in each state."""
+        self._catch_up()
         counts = self._scheduler.counts
         return {state: counts.get(state, 0) for state in TaskState}
 
     def observe(self, callback: Callable[[Transition], None]) -> Callable[[], None]:
         """Have `callback` told of every move of every task; return what ends that."""
-        self._observers = [*self._observers, callback]
-        self._scheduler.observed = True
-
-        def stop() -> None:
-            self._observers = [one for one in self._observers if one is not callback]
-            self._scheduler.observed = bool(self._observers)
-
-        return stop
+        return self._observers.add(callback)
 
     @property
     def in_own_work(self) -> bool:
@@ -220,6 +210,13 @@ class Flow:
                 self._run_callbacks()
             else:
                 self._defer(self._run_callbacks)
+
+    def _catch_up(self) -> None:
+        """Wait until what was posted before is done: a submit may return while another thread is at work."""
+        if not self._mailbox.mine:
+            answer: Reply[None] = Reply()
+            self.post(answer.give, None)
+            answer.get()
 
     def _run_callbacks(self) -> None:
         with suppress(IndexError):
@@ -398,7 +395,8 @@ class Flow:
                 else:
                     self._end_joining(task)
         elif isinstance(instruction, Moved):
-            self._tell_observers(instruction.transition)
+            if instruction.transition.unit.lifecycle is TASK:
+                self._observers.tell(instruction.transition)
         elif isinstance(instruction, WakeAt):
             self._keeper.wake_at(instruction.at)
         elif self._scheduler.current(instruction):
@@ -414,8 +412,7 @@ class Flow:
                     return
             self._start(task)
         elif task.state is _LAUNCHED and task.executor is None:
-            # Only after an interrupt in the middle of `_start`: an executor may or may not have it, so no other gets
-            # it.
+            # Only after an interrupt in the middle of `_start`: an executor may have it, so no other gets it.
             reason = "was interrupted while being handed to an executor; whether it ran is unknown"
             self._finish(task, _FAILED, TaskAbandonedError(f"{task} {reason}"))
 
@@ -549,18 +546,6 @@ class Flow:
 
     def _tasks(self) -> list[Task]:
         return [unit for unit in list(self._scheduler.units.values()) if isinstance(unit, Task)]
-
-    def _tell_observers(self, transition: Transition) -> None:
-        if transition.unit.lifecycle is FUTURE:
-            return
-        for observer in self._observers:
-            try:
-                observer(transition)
-            except BaseException as error:
-                if isinstance(error, KeyboardInterrupt) and threading.current_thread() is threading.main_thread():
-                    raise
-                logger.exception("observer %r raised and is told no more", observer)
-                self._observers = [one for one in self._observers if one is not observer]
 
     def _give_up(self, step: Step, error: BaseException) -> None:
         """Fail, loudly, whatever a step was for that has raised twice."""
