@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from _thread import RLock
-from threading import Lock
+from threading import Lock, get_ident
 from typing import Generic, TypeVar
 
 __all__ = ["Reply", "SmallCondition"]
@@ -34,13 +34,16 @@ class SmallCondition(RLock):  # type: ignore[misc]  # typeshed calls it final; C
             self._sleepers = []
         self._sleepers.append(sleeper)
         # All levels of it: a signal handler may wait while the thread that it interrupted holds the lock.
-        levels = self._release_save()  # type: ignore[attr-defined]  # as threading.Condition does
+        levels = None
         notified = False
         try:
+            levels = self._release_save()  # type: ignore[attr-defined]  # as threading.Condition does
             notified = sleeper.acquire(timeout=-1 if timeout is None else max(0.0, timeout))
             return notified
         finally:
-            self._acquire_restore(levels)  # type: ignore[attr-defined]  # as threading.Condition does
+            if not self._is_owned():  # type: ignore[attr-defined]  # an interrupt may have come before the release
+                # It was taken once, if the interrupt came before that was noted: nobody here takes it more often.
+                self._acquire_restore(levels or (1, get_ident()))  # type: ignore[attr-defined]  # as Condition does
             # Whoever notified just after the time was up has taken the list away.
             if not notified and self._sleepers is not None and sleeper in self._sleepers:
                 self._sleepers.remove(sleeper)

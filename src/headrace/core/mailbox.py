@@ -19,12 +19,14 @@ not do it twice.
 
 from __future__ import annotations
 
+import sys
 from collections import deque
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import FrameType
 
     from headrace.core.clock import Clock
     from headrace.core.events import Event, Instruction
@@ -82,7 +84,8 @@ class Mailbox:
         try:
             self._inbox.append((message, args))
             # Whoever is at work looks into the inbox once more after giving the holder up, and so finds this.
-            if not self._holder:
+            holder = self._holder
+            if not holder or holder.get(0) == get_ident():
                 self.work()
         except BaseException:
             # An interrupt between the two: the message is there, and perhaps nobody at work.
@@ -103,7 +106,19 @@ class Mailbox:
     @property
     def mine(self) -> bool:
         """Whether the calling thread is the one at work: what it posts now is done after it returns, not before."""
-        return self._holder.get(0) == get_ident()
+        return self._holder.get(0) == get_ident() and self._is_on_this_stack()
+
+    def _is_on_this_stack(self) -> bool:
+        """Whether the thread that asks through a method of this class, and is held to be at work, really is.
+
+        It is not after two interrupts at once, of which the second fell just where the first was being dealt with.
+        """
+        frame: FrameType | None = sys._getframe(2)  # noqa: SLF001 - there is no public way to look at one's own stack
+        while frame is not None:
+            if frame.f_code is _WORK and frame.f_locals.get("self") is self:
+                return True
+            frame = frame.f_back
+        return False
 
     def work(self) -> None:
         """Work through the messages until none is left, unless another thread is doing so.
@@ -113,7 +128,10 @@ class Mailbox:
         me = get_ident()
         holder = self._holder
         if holder.get(0) == me:
-            return
+            if self._is_on_this_stack():
+                return
+            self._cut_short = self._cut_short or KeyboardInterrupt()
+            holder.clear()
         try:
             while (self._inbox or self._outbox) and holder.setdefault(0, me) == me:
                 all_done = self._work_through()
@@ -163,3 +181,6 @@ class Mailbox:
             self._on_failure((self._obey, (step,)), error)
         elif self._inbox and self._inbox[0] is step:
             self._on_failure(self._inbox.popleft(), error)
+
+
+_WORK = Mailbox.work.__code__

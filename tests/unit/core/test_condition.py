@@ -13,7 +13,6 @@ from headrace.dataflow.future import AppFuture
 from headrace.dataflow.task import CallOptions, Task
 
 if TYPE_CHECKING:
-
     from headrace.dataflow.flow import Flow
 
 WAIT = 10

@@ -446,3 +446,26 @@ class TestInterrupts:
             if not happened:
                 break
         assert lost == []
+
+
+class TestTwoInterruptsAtOnce:
+    """The second may fall just where the first is being dealt with."""
+
+    def test_a_thread_that_is_wrongly_held_to_be_at_work_takes_over(self) -> None:
+        """The second interrupt fell just where the first was being dealt with, and the holder was not given up."""
+        scheduler = Scheduler()
+        mailbox = Mailbox(
+            scheduler,
+            VirtualClock(),
+            obey=lambda _: None,
+            hand_over=lambda: None,
+            resume=lambda: None,
+            on_failure=lambda _, error: pytest.fail(repr(error)),
+        )
+        mailbox._holder[0] = threading.get_ident()
+        done: list[int] = []
+
+        mailbox.post(done.append, 1)
+
+        assert done == [1]
+        assert not mailbox.mine
