@@ -4,8 +4,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dis
 import os
+import queue
 import signal
 import subprocess
 import sys
@@ -95,6 +97,38 @@ class Inline(ThreadPoolExecutor):
             ended(None, error)
         else:
             ended(value, None)
+
+
+class Held(ThreadPoolExecutor):
+    """Keeps each call until it is told to do it. Its end is told as from a worker, where no signal comes."""
+
+    def __init__(self) -> None:
+        super().__init__("held", 1)
+        self.calls: queue.SimpleQueue[Any] = queue.SimpleQueue()
+
+    def execute(self, fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any], ended: Any) -> None:
+        self.calls.put((fn, args, kwargs, ended))
+
+    def do_one(self) -> None:
+        tracer = sys.gettrace()
+        sys.settrace(None)
+        fn, args, kwargs, ended = self.calls.get(timeout=WAIT)
+        ended(fn(*args, **kwargs), None)
+        sys.settrace(tracer)
+
+    def do_all(self, futures: list[Any]) -> None:
+        """Do what comes until these have ended."""
+
+        def serve() -> None:
+            while (call := self.calls.get()) is not None:
+                fn, args, kwargs, ended = call
+                ended(fn(*args, **kwargs), None)
+
+        server = threading.Thread(target=serve)
+        server.start()
+        wait_for(futures, 5)
+        self.calls.put(None)
+        server.join(WAIT)
 
 
 class Deeds:
@@ -232,6 +266,29 @@ def test_an_interrupt_at_any_line_of_a_submit_loses_nothing(make_kernel: Any, ki
     setting = Setting(make_kernel, kind)
     event = 0
     while interrupt(setting, deed, event, opcodes=False):
+        event += 1
+
+    assert event > 20
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("opcodes", [False, True])
+def test_an_interrupt_while_a_place_is_passed_on_costs_no_place(make_kernel: Any, opcodes: bool) -> None:  # noqa: FBT001
+    """The main thread learns, in the middle of a submit, that a task has ended for whose place others wait."""
+    event = 0
+    interrupter = Interrupter(0, opcodes=opcodes)
+    while not event or interrupter.where is not None:
+        held = Held()
+        kernel = make_kernel(Inline("one", 1), held, cleanup_timeout=2)
+        futures = [kernel.submit(int, executors=["held"]) for _ in range(3)]
+        interrupter = Interrupter(event, opcodes=opcodes)
+        with contextlib.suppress(KeyboardInterrupt), interrupter:
+            kernel.submit(held.do_one, executors=["one"])
+
+        held.do_all(futures)
+
+        assert [future for future in futures if not future.done()] == [], f"{event}: {interrupter.where}"
+        kernel.cleanup()
         event += 1
 
     assert event > 20
