@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from headrace.core.condition import SmallCondition
+from headrace.core.condition import Reply, SmallCondition
 from headrace.dataflow.future import AppFuture
 from headrace.dataflow.task import CallOptions, Task
 
@@ -153,3 +153,38 @@ def test_many_who_wait_for_one_future_get_its_result() -> None:
         thread.join(WAIT)
 
     assert results == [7] * 8
+
+
+def test_the_first_reply_counts() -> None:
+    reply: Reply[int] = Reply()
+
+    reply.give(1)
+    reply.give(2)
+    reply.fail(ValueError())
+
+    assert reply.get() == 1
+
+
+def test_a_reply_may_be_an_error() -> None:
+    reply: Reply[int] = Reply()
+
+    reply.fail(ValueError("no"))
+
+    with pytest.raises(ValueError, match="no"):
+        reply.get()
+
+
+def test_whoever_asks_for_a_reply_waits_for_it() -> None:
+    reply: Reply[str] = Reply()
+    answerer = threading.Thread(target=reply.give, args=("there",))
+
+    answerer.start()
+
+    assert reply.get() == "there"
+    answerer.join()
+
+
+@pytest.mark.parametrize("method", ["__enter__", "__exit__", "acquire", "release"])
+def test_no_bytecode_lies_between_the_lock_and_its_block(method: str) -> None:
+    """An interrupt in a method written in Python could leave the lock taken for ever."""
+    assert getattr(SmallCondition, method) is getattr(type(threading.RLock()), method)
