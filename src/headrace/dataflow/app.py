@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast, overlo
 from headrace.dataflow import current
 from headrace.dataflow.bash import BashCommand
 from headrace.dataflow.errors import ConfigurationError
-from headrace.dataflow.kernel import executor_labels
+from headrace.dataflow.kernel import check_function, executor_labels
 from headrace.dataflow.retry import Backoff
 from headrace.dataflow.signature import CallChecker
 from headrace.dataflow.task import CallOptions
@@ -242,9 +242,9 @@ def _options(  # noqa: PLR0917 - the decorators' own options
     *,
     join: bool = False,
 ) -> CallOptions:
-    if not callable(func):
-        msg = f"an app is made of a function, not of {func!r}; options are given by name, as in @python_app(retries=3)"
-        raise ConfigurationError(msg)
+    check_function(func)
+    if isinstance(func, App):
+        raise ConfigurationError(f"{func!r} is an app already")
     name = getattr(func, "__name__", type(func).__name__)
     _check(
         name,

@@ -44,7 +44,7 @@ class BashCommand:
                 ["/bin/bash", "-c", command], check=False, stdin=subprocess.DEVNULL, **streams
             )
         if ended.returncode != 0:
-            raise BashExitFailure(self.__name__, ended.returncode)
+            raise BashExitFailure(self.__name__, ended.returncode, kwargs.get("stderr"))
         missing = [output for output in kwargs.get("outputs") or () if not Path(output).exists()]
         if missing:
             raise MissingOutputs(self.__name__, missing)

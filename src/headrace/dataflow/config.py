@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Config", "ExitMode", "labelled"]
 
-#: What leaving a kernel's ``with`` block does: clean up at once, wait for all tasks and clean up, or nothing.
+#: What leaving a kernel's ``with`` block does: clean up at once; wait for all tasks and clean up, at once if the block
+#: raised; or nothing.
 ExitMode = Literal["cleanup", "skip", "wait"]
 
 
@@ -47,7 +48,7 @@ class Config:
     #: The directory in which each kernel makes its own, numbered one.
     run_dir: str | os.PathLike[str] = "runinfo"
     #: See `ExitMode`.
-    exit_mode: ExitMode = "cleanup"
+    exit_mode: ExitMode = "wait"
     #: Where futures are looked for among arguments; at the top unless said.
     dependency_resolver: DependencyResolver | None = None
     #: At most so many tasks submitted and not ended; beyond it, a submitter waits. No limit unless said.
@@ -138,7 +139,12 @@ def labelled(executor: Any) -> LabelledExecutor:  # noqa: ANN401 - checked here
 
 
 def _check_whole(name: str, value: object, least: int) -> None:
-    _check_kind(name, isinstance(value, int) and value >= least, f"a whole number, at least {least}", value)
+    _check_kind(
+        name,
+        isinstance(value, int) and not isinstance(value, bool) and value >= least,
+        f"a whole number, at least {least}",
+        value,
+    )
 
 
 def _check_kind(name: str, good: bool, wanted: str, value: object) -> None:  # noqa: FBT001 - the outcome of a check

@@ -34,7 +34,7 @@ def claim(make: Callable[[], DataFlowKernel]) -> DataFlowKernel:
     with _holder.lock:
         if _holder.kernel is not None:
             raise ConfigurationError(
-                f"{_holder.kernel!r} is loaded already: call headrace.clear() first, "
+                f"{_holder.kernel!r} is loaded already: call headrace.dfk().cleanup() first, "
                 "or make a second one with DataFlowKernel(config)"
             )
         _holder.kernel = make()
@@ -42,7 +42,7 @@ def claim(make: Callable[[], DataFlowKernel]) -> DataFlowKernel:
 
 
 def clear() -> None:
-    """Make no kernel the current one. The kernel itself is not cleaned up."""
+    """Make no kernel the current one. The kernel itself goes on, and is not cleaned up."""
     with _holder.lock:
         _holder.kernel = None
 

@@ -10,6 +10,7 @@ Everything here is called from within the kernel's mailbox only.
 from __future__ import annotations
 
 import heapq
+import os
 from collections import deque
 from dataclasses import dataclass, field
 from itertools import count
@@ -24,7 +25,11 @@ if TYPE_CHECKING:
     from headrace.compute.executors import LabelledExecutor
     from headrace.dataflow.task import Task
 
-__all__ = ["Dispatcher", "Slot"]
+__all__ = ["Dispatcher", "Slot", "is_waiting"]
+
+
+# What an executor without limit is taken to run at once, when it is compared with others.
+_CORES = os.cpu_count() or 1
 
 
 @dataclass(slots=True, eq=False)
@@ -53,11 +58,12 @@ class Slot:
 
     @property
     def load(self) -> float:
-        """The share of its places that is taken. One without limit comes before all others, the emptiest first."""
-        return len(self.tasks) / self.capacity if self.capacity < float("inf") else -1 / (1 + len(self.tasks))
+        """The share of its places that is taken; of one without limit, as if it had one place for each of the cores."""
+        return len(self.tasks) / (self.capacity if self.capacity < float("inf") else _CORES)
 
     def take(self, task: Task) -> None:
         """Give the task a place."""
+        task.turn = 0
         task.slot = self
         self.tasks.add(task)
 
@@ -90,9 +96,9 @@ class _Lane:
             queue = self.queues.get(order[0], _EMPTY)
             while queue:
                 task = queue[0]
-                if task.slot is None and task.state is _PENDING:
+                if is_waiting(task):
                     return queue
-                # It was cancelled while it waited.
+                # It was cancelled while it waited; or stood here twice, after an interrupt.
                 queue.popleft()
             self.queues.pop(order[0], None)
             heapq.heappop(order)
@@ -103,13 +109,24 @@ _PENDING = TaskState.pending
 _EMPTY: deque[Task] = deque(maxlen=0)
 
 
-class Dispatcher:
-    """Holds the executors, and the tasks that wait for a place on one."""
+def is_waiting(task: Task) -> bool:
+    """Tell whether the task is ready, and has no place yet."""
+    return task.turn > 0 and task.slot is None and task.state is _PENDING
 
-    def __init__(self) -> None:
+
+class Dispatcher:
+    """Holds the executors, and the tasks that wait for a place on one.
+
+    Args:
+        for_joins: what runs the bodies of join apps, and nothing else of theirs or others'.
+    """
+
+    def __init__(self, for_joins: Slot) -> None:
         self._slots: dict[str, Slot] = {}
+        self._join_lane = _Lane([])
+        self._connect(self._join_lane, for_joins)
         self._lanes: dict[tuple[str, ...] | str, _Lane] = {"all": _Lane([])}
-        self._arrivals = count()
+        self._arrivals = count(1)
 
     @property
     def slots(self) -> tuple[Slot, ...]:
@@ -130,8 +147,8 @@ class Dispatcher:
             )
         capacity = executor.capacity
         slot = Slot(label, executor) if capacity is None else Slot(label, executor, capacity)
+        self._connect(self._lanes["all"], slot)
         self._slots[label] = slot
-        self._join(self._lanes["all"], slot)
         return slot
 
     def check(self, labels: tuple[str, ...] | str, app: str) -> None:
@@ -147,7 +164,7 @@ class Dispatcher:
 
     def place(self, task: Task) -> bool:
         """Give a ready task a place (`task.slot`) if there is one; else let it wait for one, and return False."""
-        lane = self._lane(task.options.executors)
+        lane = self._join_lane if task.options.join else self._lane(task.options.executors)
         if not lane.order:
             slots = lane.slots
             slot = slots[0] if len(slots) == 1 else min(slots, key=_load_of, default=None)
@@ -181,12 +198,12 @@ class Dispatcher:
         if lane is None:
             lane = _Lane([])
             for label in labels:
-                self._join(lane, self._slots[label])
+                self._connect(lane, self._slots[label])
             self._lanes[labels] = lane
         return lane
 
     @staticmethod
-    def _join(lane: _Lane, slot: Slot) -> None:
+    def _connect(lane: _Lane, slot: Slot) -> None:
         lane.slots.append(slot)
         slot.lanes.append(lane)
 

@@ -208,15 +208,18 @@ class BashAppNoReturn(AppException):
 class BashExitFailure(AppException):
     """A bash app's command ended with an exit code other than 0; negative: the number of the signal that ended it."""
 
-    def __init__(self, app_name: str, exitcode: int) -> None:
-        super().__init__(app_name, exitcode)
+    def __init__(self, app_name: str, exitcode: int, stderr: object = None) -> None:
+        super().__init__(app_name, exitcode, stderr)
         self.app_name = app_name
         self.exitcode = exitcode
+        #: Where the command's standard error went, as the call had it.
+        self.stderr = stderr
 
     def __str__(self) -> str:
+        where = f" (its stderr is in {self.stderr})" if self.stderr is not None else ""
         if self.exitcode < 0:
-            return f"bash app {self.app_name}: its command was ended by signal {-self.exitcode}"
-        return f"bash app {self.app_name}: its command ended with exit code {self.exitcode}"
+            return f"bash app {self.app_name}: its command was ended by signal {-self.exitcode}{where}"
+        return f"bash app {self.app_name}: its command ended with exit code {self.exitcode}{where}"
 
 
 class MissingOutputs(AppException):

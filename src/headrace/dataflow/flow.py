@@ -37,10 +37,12 @@ from headrace.core import (
     Scheduler,
     SystemClock,
     Tick,
+    Wait,
     WakeAt,
+    why,
 )
 from headrace.core.condition import Reply, SmallCondition
-from headrace.dataflow.dispatcher import Dispatcher, Slot
+from headrace.dataflow.dispatcher import Dispatcher, Slot, is_waiting
 from headrace.dataflow.errors import DependencyError, DuplicateLabelError, JoinError, TaskAbandonedError
 from headrace.dataflow.foreign import ForeignFuture, FutureState
 from headrace.dataflow.future import AppFuture
@@ -90,10 +92,10 @@ class Flow:
         self._policy = RetryPolicy(config.retries, config.retry_handler, config.backoff)
         self._room = None if config.max_in_flight is None else Room(config.max_in_flight)
         self._closed = False
+        self._warned_of_wait = False
         #: The end of a task that is being worked through: what `_finish` was called with.
         self._ending: tuple[Task, State, BaseException | None, Any] | None = None
         self._scheduler = Scheduler()
-        self._dispatcher = Dispatcher()
         self._foreign: dict[int, ForeignFuture] = {}
         self._foreign_numbers = count()
         self._observers = Observers(self._scheduler)
@@ -114,7 +116,7 @@ class Flow:
         #: Runs the bodies of join apps, callbacks, and retry handlers.
         self.internal = ThreadPoolExecutor("_internal", threads, thread_name_prefix=f"{name}-internal")
         self.internal.start()
-        self._internal_slot = Slot("_internal", self.internal)
+        self._dispatcher = Dispatcher(Slot("_internal", self.internal, threads))
 
     # --- called from any thread ---------------------------------------------------------------------------------------
 
@@ -129,6 +131,16 @@ class Flow:
         except BaseException:
             self.post(self._withdraw, task)
             raise
+
+    def note_wait(self, task: Task) -> None:
+        """Warn, once, that a task waits for another while it keeps its place on an executor."""
+        if not self._warned_of_wait and worker_of() is not None and self.in_own_work:
+            self._warned_of_wait = True
+            logger.warning(
+                "%s is waited for within a task or callback, which keeps its place on an executor meanwhile; if all "
+                "places are taken so, nothing moves any more. Take futures as arguments, or use a join_app",
+                task,
+            )
 
     def cancel(self, task: Task) -> str | None:
         """Cancel a task if that can be done; return None, or in words why not."""
@@ -148,11 +160,21 @@ class Flow:
         """Raise UnknownExecutorError unless every label is that of an executor."""
         self._dispatcher.check(labels, app)
 
+    def why(self, task: Task) -> list[Wait]:
+        """Return what the task waits for, what those wait for, and so on."""
+        waits = why(task, self._monotonic())
+        for unit, depth in [(task, 0), *((wait.on, wait.depth + 1) for wait in waits)]:
+            if isinstance(unit, Task) and unit.state is _PENDING and is_waiting(unit):
+                labels = unit.options.executors
+                where = "on any executor" if labels == "all" else f"on {' or '.join(map(repr, labels))}"
+                waits.append(Wait(str(unit), LAUNCH, f"a place {where}", depth=depth))
+        return waits
+
     def executors(self) -> dict[str, LabelledExecutor]:
         """Return the executors by label."""
         return {slot.label: slot.executor for slot in self._dispatcher.slots}
 
-    def threads(self) -> list[LabelledExecutor]:
+    def to_shut_down(self) -> list[LabelledExecutor]:
         """Return what must be shut down, in that order: who hands over, who runs, and the internal pool."""
         slots = self._dispatcher.slots
         submitters = [slot.submitter for slot in slots if slot.submitter is not None]
@@ -250,14 +272,17 @@ class Flow:
 
     def _future_ended(self, task: Task, attempt: int, future: Future[Any]) -> None:
         """Take the end of a call from an executor that gave a future, on a thread that may not be kept long."""
-        if future.cancelled():
-            if not task.ended:
-                cancelled = CancelledError(f"executor {task.executor!r} cancelled {task}")
-                self.post(self._failed, task, attempt, cancelled)
-            return
-        error = future.exception()
+        try:
+            if future.cancelled():
+                error: BaseException | None = CancelledError(f"executor {task.executor!r} cancelled {task}")
+                self.post(self._failed, task, attempt, error)
+                return
+            error = future.exception()
+            value = future.result() if error is None else None
+        except BaseException as raised:  # noqa: BLE001 - a future of another library's, which may raise anything
+            error, value = raised, None
         if error is None:
-            self.post(self._succeeded, task, attempt, future.result())
+            self.post(self._succeeded, task, attempt, value)
         elif self._policy.handler is not None and worker_of() is None:
             self._defer(self._attempt_failed, task, attempt, error)
         else:
@@ -284,13 +309,20 @@ class Flow:
             self._attempt_failed(task, attempt, error)
 
     def _attempt_failed(self, task: Task, attempt: int, error: BaseException) -> None:
+        try:
+            self._judge(task, attempt, error)
+        except BaseException as raised:  # noqa: BLE001 - errors have methods too, and the task must end whatever these raise
+            self.post(self._failed, task, attempt, raised)
+
+    def _judge(self, task: Task, attempt: int, error: BaseException) -> None:
         verdict = self._policy.judge(task, error)
         history = task.fail_history or [""]
         if verdict.again and not self._closed:
             self._log.info("%s failed and is tried again in %.3g s: %s", task, verdict.delay, history[-1])
             self.post(self._retry, task, attempt, verdict.error, verdict.delay)
         else:
-            self._log.warning("%s failed at attempt %d: %s", task, task.fail_count, history[-1])
+            _note_unseen_futures(task, error)
+            self._log.warning("%s failed at attempt %d: %s", task, task.fail_count, history[-1], exc_info=verdict.error)
             self.post(self._failed, task, attempt, verdict.error)
 
     # --- messages -----------------------------------------------------------------------------------------------------
@@ -354,7 +386,9 @@ class Flow:
                 handing_over = task.exec_future is not None and isinstance(task.exec_future, _HandingOver)
                 if slot is not None and slot.submitter is not None and handing_over:
                     # Another thread is in the executor's submit: ask again right after.
-                    slot.submitter.execute(self.post, (self._cancel, task, answer), {}, _log_error)
+                    slot.submitter.execute(
+                        self.post, (self._cancel, task, answer), {}, partial(_answer_if_dropped, answer)
+                    )
                     return
                 refusal = f"it is running on executor {task.executor!r}, which cannot stop a call that has begun"
         answer.give(refusal)
@@ -405,12 +439,8 @@ class Flow:
     def _ready(self, task: Task) -> None:
         """The task's gate has opened: give it to an executor now, or when one has a place for it."""
         if task.state is _PENDING:
-            if task.slot is None:
-                if task.options.join:
-                    self._internal_slot.take(task)
-                elif not self._dispatcher.place(task):
-                    return
-            self._start(task)
+            if task.slot is not None or self._dispatcher.place(task):
+                self._start(task)
         elif task.state is _LAUNCHED and task.executor is None:
             # Only after an interrupt in the middle of `_start`: an executor may have it, so no other gets it.
             reason = "was interrupted while being handed to an executor; whether it ran is unknown"
@@ -567,6 +597,22 @@ class _HandingOver(Future[Any]):
     def __init__(self) -> None:
         super().__init__()
         self._condition = SmallCondition()  # type: ignore[assignment]  # see there
+
+
+def _note_unseen_futures(task: Task, error: BaseException) -> None:
+    """Say so where a container that was not looked into holds futures, since that may be why the call failed."""
+    for value in (*task.args, *(value for key, value in task.kwargs.items() if key != "inputs")):
+        if isinstance(value, list | tuple | set) and any(isinstance(one, Future) for one in value):
+            error.add_note(
+                f"A {type(value).__name__} among the arguments holds futures, which were not waited for: pass it as "
+                "inputs=[...], or use Config(dependency_resolver=DEEP_DEPENDENCY_RESOLVER)"
+            )
+            return
+
+
+def _answer_if_dropped(answer: Reply[str | None], _: object, error: BaseException | None) -> None:
+    if error is not None:
+        answer.give("its executor was shut down while it was being handed over")
 
 
 def _error_of(unit: Unit) -> BaseException:

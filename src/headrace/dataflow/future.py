@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import difflib
 import logging
 import operator
 import threading
 from concurrent.futures import CancelledError, Future, InvalidStateError
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Never, TypeVar
 
 from headrace.core.condition import SmallCondition
 
@@ -23,6 +24,9 @@ __all__ = ["AppFuture", "DataFuture", "DerivedFuture"]
 R = TypeVar("R")
 
 logger = logging.getLogger(__name__)
+
+# How many of the last keys and names that led to a derived future its text shows.
+_SHOWN_PARTS = 10
 
 
 class _WorkflowFuture(Future[R]):
@@ -49,7 +53,15 @@ class _WorkflowFuture(Future[R]):
                 logger.debug("%r ended after the event loop that waited for it was closed", self)
 
         self.add_done_callback(wake)
-        return (yield from waiter)
+        try:
+            return (yield from waiter)
+        finally:
+            self._forget_callback(wake)
+
+    def _forget_callback(self, fn: Callable[[Future[R]], object]) -> None:
+        """Let go of a callback that nobody needs any more, if it has not been called."""
+        with suppress(ValueError):
+            self._done_callbacks.remove(fn)
 
     # Without these, Python would take __getitem__ for a sequence's, and go through derived futures for ever.
     __iter__ = None
@@ -58,6 +70,10 @@ class _WorkflowFuture(Future[R]):
     def __getitem__(self, key: Any) -> DerivedFuture[Any]:  # noqa: ANN401 - any result's key
         """Return a future of ``result[key]``."""
         return DerivedFuture(self, operator.itemgetter(key), f"[{key!r}]")
+
+    def __reduce__(self) -> Any:  # noqa: ANN401 - as object has it
+        """Refuse to be pickled: a future is of this process."""
+        raise TypeError(f"{self!r} cannot be sent to another process; was it in a container that is not looked into?")
 
     def __getattr__(self, name: str) -> DerivedFuture[Any]:
         """Return a future of ``result.name``.
@@ -94,16 +110,17 @@ class _Part(_WorkflowFuture[R]):
         """Settle this one, now that `whole` has ended; harmless when it has been done."""
         if not self.done():
             if whole.cancelled():
-                self.cancel_alone()
+                self._cancel_alone()
             else:
                 self._settle(whole)
+
+    def _cancel_alone(self) -> bool:
+        """Cancel this future, whatever becomes of the one that it is worked out from; whoever waits is told."""
+        cancelled = super().cancel()
         with self._condition:
             if self._state == "CANCELLED":
                 self.set_running_or_notify_cancel()
-
-    def cancel_alone(self) -> bool:
-        """Cancel this future, whatever becomes of the one that it is worked out from."""
-        return super().cancel()
+        return cancelled
 
     def _settle(self, whole: Future[Any]) -> None:
         raise NotImplementedError
@@ -171,12 +188,28 @@ class AppFuture(_WorkflowFuture[R]):
         False. `cancel_refusal` says why.
         """
         self._cancel_refusal = self._task.flow.cancel(self._task)
-        return self._cancel_refusal is None
+        if self._cancel_refusal is not None:
+            return False
+        self._complete_parts()
+        return True
 
     @property
     def cancel_refusal(self) -> str | None:
         """Why the last `cancel` returned False, in words; None if none did."""
         return self._cancel_refusal
+
+    def result(self, timeout: float | None = None) -> R:
+        """Wait for the result and return it, or raise what the task failed with.
+
+        Within a task, this keeps the task's place on its executor, which the awaited one may need: a join app does not.
+
+        Raises:
+            TimeoutError: it has not ended within `timeout` seconds.
+            CancelledError: it was cancelled.
+        """
+        if self._state == "PENDING":
+            self._task.flow.note_wait(self._task)
+        return super().result(timeout)
 
     def running(self) -> bool:
         """Tell whether the task has been handed to an executor, or is joining, and has not ended."""
@@ -187,7 +220,14 @@ class AppFuture(_WorkflowFuture[R]):
         callbacks: list[Callable[[Future[R]], object]] = self.__dict__.setdefault("_callbacks", [])
         callbacks.append(fn)
         if self.done():
-            self._run_callbacks()
+            # Unless whoever settled it has taken it out meanwhile, to call it; those of others are left to that one.
+            with suppress(ValueError):
+                callbacks.remove(fn)
+                self._call_back(fn)
+
+    def _forget_callback(self, fn: Callable[[Future[R]], object]) -> None:
+        with suppress(ValueError):
+            (self._callbacks or []).remove(fn)
 
     def _run_callbacks(self) -> None:
         self._complete_parts()
@@ -198,12 +238,15 @@ class AppFuture(_WorkflowFuture[R]):
                 fn = callbacks.pop(0)
             except IndexError:
                 return
-            try:
-                fn(self)
-            except BaseException as error:
-                if _is_for_this_thread(error):
-                    raise
-                logger.exception("a callback of %s raised", self._task)
+            self._call_back(fn)
+
+    def _call_back(self, fn: Callable[[Future[R]], object]) -> None:
+        try:
+            fn(self)
+        except BaseException as error:
+            if _is_for_this_thread(error):
+                raise
+            logger.exception("a callback of %s raised", self._task)
 
     def _settle_cancelled(self) -> None:
         """Become cancelled; whoever waits is told."""
@@ -225,9 +268,13 @@ class DerivedFuture(_Part[R]):
     def __init__(self, parent: _WorkflowFuture[Any], derive: Callable[[Any], R], suffix: str) -> None:
         super().__init__()
         self._condition = SmallCondition()  # type: ignore[assignment]  # see there
-        self._described = f"{_short(parent)}{suffix}"
+        self._of: tuple[_WorkflowFuture[Any], str] = (parent, suffix)
         self._derive = derive
         parent._add_part(self)  # noqa: SLF001 - our own class
+
+    def cancel(self) -> bool:
+        """Cancel this future only; return whether it is cancelled."""
+        return self._cancel_alone()
 
     def _settle(self, whole: Future[Any]) -> None:
         try:
@@ -242,8 +289,23 @@ class DerivedFuture(_Part[R]):
             with suppress(InvalidStateError):
                 self.set_result(result)
 
+    def __call__(self, *_: object, **__: object) -> Never:
+        """Refuse to be called: that is a slip, of a method's name or of what can be asked for ahead of time."""
+        name = self._of[1].removeprefix(".")
+        close = difflib.get_close_matches(name, [one for one in dir(AppFuture) if not one.startswith("_")], n=1)
+        hint = f"; did you mean {close[0]}()?" if close else ""
+        raise TypeError(f"{self!r} is asked for ahead of time, and cannot be called{hint}")
+
     def __repr__(self) -> str:
-        return f"<future of {self._described}>"
+        whole: Future[Any] = self
+        suffixes: list[str] = []
+        while isinstance(whole, DerivedFuture):
+            whole, suffix = whole._of  # noqa: SLF001 - our own class
+            if len(suffixes) < _SHOWN_PARTS:
+                suffixes.append(suffix)
+        gap = "..." if isinstance(whole, DerivedFuture) or len(suffixes) == _SHOWN_PARTS else ""
+        of = f"the result of {whole.task_record}" if isinstance(whole, AppFuture) else repr(whole)
+        return f"<future of {of}{gap}{''.join(reversed(suffixes))}>"
 
 
 class DataFuture(_Part["File"]):
@@ -300,12 +362,6 @@ class DataFuture(_Part["File"]):
 def _is_for_this_thread(error: BaseException) -> bool:
     """Tell whether an interrupt is the user's to the program, not just something that a worker's callback raised."""
     return not isinstance(error, Exception) and threading.current_thread() is threading.main_thread()
-
-
-def _short(future: Future[Any]) -> str:
-    if isinstance(future, AppFuture):
-        return f"the result of {future.task_record}"
-    return future._described if isinstance(future, DerivedFuture) else repr(future)  # noqa: SLF001 - our own class
 
 
 def _copy_outcome(source: Future[Any], waiter: asyncio.Future[Any]) -> None:

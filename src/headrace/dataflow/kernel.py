@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import atexit
+import inspect
 import logging
 import threading
 import time
 import uuid
-import weakref
 from concurrent.futures import wait as wait_for_futures
+from contextlib import suppress
 from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from headrace.core import HeadraceError, why
+from headrace.core import HeadraceError
 from headrace.dataflow import current
 from headrace.dataflow.config import Config, labelled
 from headrace.dataflow.errors import ConfigurationError, DuplicateLabelError, KernelClosedError
@@ -35,12 +36,9 @@ if TYPE_CHECKING:
     from headrace.compute.executors import LabelledExecutor
     from headrace.core import Transition, Wait
 
-__all__ = ["DataFlowKernel", "executor_labels"]
+__all__ = ["DataFlowKernel", "check_function", "executor_labels"]
 
 logger = logging.getLogger(__name__)
-
-# How long the end of an interpreter waits for tasks that nobody waited for.
-_EXIT_TIMEOUT = 5.0
 
 # Threads that have nothing to do still need a moment to end.
 _LEAST_TIMEOUT = 1.0
@@ -61,8 +59,8 @@ class DataFlowKernel:
         if config is None:
             config = Config()
         if not isinstance(config, Config):
-            hint = ": write DataFlowKernel(Config(**options))" if isinstance(config, dict) else ""
-            raise ConfigurationError(f"DataFlowKernel takes a Config, not {type(config).__name__}{hint}")
+            hint = ": write Config(**options)" if isinstance(config, dict) else ""
+            raise ConfigurationError(f"a kernel takes a Config, not {config!r}{hint}")
         self._config = config
         _check_executors(config.labelled_executors, new=config.labelled_executors)
         self._run_dir = make_run_dir(Path(config.run_dir))
@@ -146,8 +144,10 @@ class DataFlowKernel:
 
         Raises:
             KernelClosedError: the kernel has been cleaned up.
-            ConfigurationError: `executors` is neither ``"all"`` nor a list of labels of executors that it has.
+            ConfigurationError: `executors` is neither ``"all"`` nor a list of labels of executors that it has, or
+                `func` is no function that can be run as a task.
         """
+        check_function(func)
         name = getattr(func, "__name__", type(func).__name__)
         options = CallOptions(name=name, executors=executor_labels(executors, name), cache=cache)
         return self.call(func, args, kwargs, options)
@@ -212,7 +212,7 @@ class DataFlowKernel:
 
     def why(self, future: AppFuture[Any]) -> list[Wait]:
         """Return what a task waits for, what those wait for, and so on; empty when nothing is in its way."""
-        return why(future.task_record, time.monotonic())
+        return self._flow.why(future.task_record)
 
     def observe(self, callback: Callable[[Transition], None]) -> Callable[[], None]:
         """Have `callback` told of every move of every task from now on, in order; return what ends that.
@@ -241,11 +241,13 @@ class DataFlowKernel:
         self._refuse_in_own_work("cleanup")
         with self._closing:
             if self._closed:
-                raise self._closed_error()
+                raise KernelClosedError(f"{self!r} has been cleaned up already")
             self._closed = True
         self._close(self._config.cleanup_timeout)
 
     def __enter__(self) -> Self:
+        if self._closed:
+            raise self._closed_error()
         return self
 
     def __exit__(
@@ -264,33 +266,44 @@ class DataFlowKernel:
         return f"<DataFlowKernel {self._run_dir}{' (cleaned up)' if self._closed else ''}>"
 
     def _close(self, timeout: float | None) -> None:
-        """Set everything down in the reverse order of setting it up."""
+        """Set everything down in the reverse order of setting it up; if a step raises, do the rest all the same."""
         self._closed = True
         deadline = None if timeout is None else time.monotonic() + timeout
-        interrupt: BaseException | None = None
-        try:
-            self._flow.cancel_all()
-            running = [task.future for task in self._flow.tasks() if task.future is not None]
-            wait_for_futures(running, timeout)
-        except BaseException as error:  # noqa: BLE001 - an interrupt ends the waiting only; it is raised below
-            interrupt = error
-            deadline = time.monotonic()
+        raised: BaseException | None = None
+        for step in (self._end_tasks, self._abandon_tasks, self._shut_down_executors, self._end_run):
+            try:
+                step(deadline)
+            except BaseException as error:  # noqa: BLE001 - the first is raised below
+                raised = raised or error
+                deadline = time.monotonic()
+                with suppress(BaseException):
+                    step(deadline)
+        if raised is not None:
+            raise raised
+
+    def _end_tasks(self, deadline: float | None) -> None:
+        self._flow.cancel_all()
+        running = [task.future for task in self._flow.tasks() if task.future is not None]
+        wait_for_futures(running, None if deadline is None else max(0.0, deadline - time.monotonic()))
+
+    def _abandon_tasks(self, _: float | None) -> None:
         for task in self._flow.tasks():
-            reason = (
-                f"was still running on executor {task.executor!r} when its kernel was cleaned up, and cannot be stopped"
-            )
-            self._flow.abandon(task, f"{reason}; whether it ended is unknown")
+            where = f"on executor {task.executor!r}"
+            reason = f"was still running {where} when its kernel was cleaned up, and cannot be stopped"
             logger.warning("%s %s; wait for your tasks, or raise Config(cleanup_timeout=...)", task, reason)
-        for executor in self._flow.threads():
-            _shut_down(executor, deadline)
+            self._flow.abandon(task, f"{reason}; whether it ended is unknown")
+
+    def _shut_down_executors(self, deadline: float | None) -> None:
+        for executor in self._flow.to_shut_down():
             executor.owner = None
+            _shut_down(executor, deadline)
+
+    def _end_run(self, _: float | None) -> None:
         self._flow.close()
         self.log_task_states()
         self._close_log()
         atexit.unregister(self._at_exit)
         current.ended(self)
-        if interrupt is not None:
-            raise interrupt
 
     def _refuse_in_own_work(self, what: str) -> None:
         if self._flow.in_own_work:
@@ -308,9 +321,25 @@ def executor_labels(executors: object, app: str) -> tuple[str, ...] | str:
     """
     if isinstance(executors, str) and executors == "all":
         return "all"
-    if isinstance(executors, list | tuple) and executors and all(isinstance(label, str) for label in executors):
-        return tuple(dict.fromkeys(executors))
+    labels = list(executors) if isinstance(executors, list | tuple) else []
+    if labels and all(isinstance(label, str) and label != "all" for label in labels):
+        return tuple(dict.fromkeys(labels))
     raise ConfigurationError(f"app {app!r}: executors must be 'all' or a list of executors' labels, not {executors!r}")
+
+
+def check_function(func: object) -> None:
+    """Raise ConfigurationError unless calling it runs something to its end, as a task must."""
+    if not callable(func):
+        raise ConfigurationError(f"an app is made of a function, not of {func!r}; options are given by name")
+    kinds = {
+        "a coroutine": inspect.iscoroutinefunction,
+        "a generator": inspect.isgeneratorfunction,
+        "an asynchronous generator": inspect.isasyncgenfunction,
+    }
+    for kind, is_kind in kinds.items():
+        if is_kind(func):
+            name = getattr(func, "__name__", func)
+            raise ConfigurationError(f"calling {name!r} only makes {kind}, which nothing would run; make it a function")
 
 
 def _check_executors(executors: Iterable[LabelledExecutor], *, new: Iterable[LabelledExecutor]) -> None:
@@ -334,20 +363,28 @@ def _shut_down(executor: LabelledExecutor, deadline: float | None) -> None:
     ender = threading.Thread(
         target=partial(executor.shutdown, cancel_futures=True), name=f"headrace-ends-{executor.label}", daemon=True
     )
-    ender.start()
+    try:
+        ender.start()
+    except RuntimeError:
+        # The interpreter is ending, and starts no more threads: then nothing waits.
+        executor.shutdown(wait=False, cancel_futures=True)
+        return
     ender.join(None if deadline is None else max(_LEAST_TIMEOUT, deadline - time.monotonic()))
     if ender.is_alive():
         logger.warning("executor %r did not end in time; its threads end when what they run returns", executor.label)
 
 
 def _register_at_exit(kernel: DataFlowKernel) -> Callable[[], None]:
-    kernel_ref = weakref.ref(kernel)
+    """Have a kernel that nobody cleans up wait for its tasks, as long as a cleanup would, when the interpreter ends."""
 
     def at_exit() -> None:
-        kernel = kernel_ref()
-        if kernel is not None and not kernel.cleanup_called:
-            logger.warning("%r was not cleaned up: use it in a with block, or call cleanup()", kernel)
-            kernel._close(_EXIT_TIMEOUT)  # noqa: SLF001 - a part of the kernel
+        logger.warning("%r was not cleaned up: use it in a with block, or call cleanup()", kernel)
+        timeout = kernel.config.cleanup_timeout
+        futures = [task.future for task in kernel.tasks.values() if task.future is not None]
+        left = wait_for_futures(futures, timeout).not_done
+        if left:
+            logger.warning("%d tasks had not ended after %g s, and are given up", len(left), timeout)
+        kernel._close(timeout=0.0)  # noqa: SLF001 - a part of the kernel
 
     atexit.register(at_exit)
     return at_exit

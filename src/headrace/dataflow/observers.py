@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from functools import partial
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -25,17 +26,14 @@ class Observers:
     def __init__(self, scheduler: Scheduler) -> None:
         self._scheduler = scheduler
         self._callbacks: tuple[Callable[[Transition], None], ...] = ()
+        self._changing = threading.RLock()
 
     def add(self, callback: Callable[[Transition], None]) -> Callable[[], None]:
         """Tell `callback` from now on; return what ends that, which may be called more than once."""
-        self._callbacks = (*self._callbacks, callback)
-        self._scheduler.observed = True
-
-        def stop() -> None:
-            self._callbacks = tuple(one for one in self._callbacks if one is not callback)
-            self._scheduler.observed = bool(self._callbacks)
-
-        return stop
+        with self._changing:
+            self._callbacks = (*self._callbacks, callback)
+            self._scheduler.observed = True
+        return partial(self._drop, callback)
 
     def tell(self, transition: Transition) -> None:
         """Tell all of them."""
@@ -46,4 +44,9 @@ class Observers:
                 if isinstance(error, KeyboardInterrupt) and threading.current_thread() is threading.main_thread():
                     raise
                 logger.exception("observer %r raised and is told no more", callback)
-                self._callbacks = tuple(one for one in self._callbacks if one is not callback)
+                self._drop(callback)
+
+    def _drop(self, callback: Callable[[Transition], None]) -> None:
+        with self._changing:
+            self._callbacks = tuple(one for one in self._callbacks if one is not callback)
+            self._scheduler.observed = bool(self._callbacks)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -73,7 +74,9 @@ class RetryPolicy:
     def judge(self, task: Task, error: BaseException) -> Verdict:
         """Note the failure in the task's record, and decide. Calls the user's handler; never raises."""
         if not isinstance(error, Exception):
-            aborted = AppAbortedError(f"{task} raised {error!r}, which ends a process; here it ends the task only")
+            aborted = AppAbortedError(
+                f"{task} raised {_text_of(error)}, which ends a process; here it ends the task only"
+            )
             aborted.__cause__ = error
             error = aborted
         task.fail_count += 1
@@ -91,13 +94,14 @@ class RetryPolicy:
         try:
             return float(self.handler(error, task)), error
         except BaseException as raised:  # noqa: BLE001 - the task must end whatever the user's handler raises
-            if raised is not error:
-                raised.__cause__ = raised.__cause__ or error
+            if raised is not error and raised.__cause__ is None:
+                with suppress(Exception):  # An exception may be frozen.
+                    raised.__cause__ = error
             return float("inf"), raised
 
 
 def _text_of(error: BaseException) -> str:
     try:
         return repr(error)
-    except Exception:  # noqa: BLE001 - an exception's own repr may raise anything, and the task must go on
+    except BaseException:  # noqa: BLE001 - an exception's own repr may raise anything, and the task must go on
         return f"<{type(error).__name__} whose repr() raises>"

@@ -61,8 +61,10 @@ def name_outputs(task: Task, future: AppFuture[Any]) -> None:
         TypeError: one of them is neither a `File` nor a path.
     """
     outputs = task.kwargs.get("outputs")
-    if not outputs or not isinstance(outputs, list | tuple):
+    if not outputs:
         return
+    if not isinstance(outputs, list | tuple):
+        raise TypeError(f"{task}: outputs must be a list of Files or paths, not {outputs!r}")
     for output in outputs:
         if not isinstance(output, str | os.PathLike):
             msg = f"{task}: outputs must be Files or paths, not {output!r}"

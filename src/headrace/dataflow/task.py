@@ -138,6 +138,7 @@ class Task(Unit):
         self.future: AppFuture[Any] | None = None
         self.exec_future: Future[Any] | None = None
         self.slot: Slot | None = None
+        #: Its place in the order of those that wait for an executor; 0 while it does not.
         self.turn = 0
         self.joins: Any = None
         self.outputs: Sequence[Any] = ()

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import headrace.dataflow.kernel as kernel_module
 from headrace import (
     AppFuture,
     Backoff,
@@ -194,13 +195,47 @@ def test_a_kernel_that_nobody_cleaned_up_ends_with_the_interpreter_and_is_told(r
         from concurrent.futures import Future
         from headrace import Config, DataFlowKernel
 
-        kernel = DataFlowKernel(Config())
+        kernel = DataFlowKernel(Config(cleanup_timeout=0.1))
         print(kernel.submit(int).result())
         pending = kernel.submit(id, Future())
     """)
 
     assert (ended.stdout, ended.returncode) == ("0\n", 0)
+    assert "1 tasks had not ended after 0.1 s" in ended.stderr
     assert "was not cleaned up: use it in a with block, or call cleanup()" in ended.stderr
+
+
+def test_what_nobody_waited_for_still_runs_when_the_interpreter_ends(run_script: Any) -> None:
+    ended = run_script("""
+        from headrace import Config, DataFlowKernel, ThreadPoolExecutor
+
+        kernel = DataFlowKernel(Config(executors=[ThreadPoolExecutor("one", 1)]))
+        for number in range(20):
+            kernel.submit(print, number, flush=True)
+    """)
+
+    assert ended.stdout.split() == [str(number) for number in range(20)]
+
+
+def test_an_interrupt_while_executors_are_shut_down_leaves_nothing_undone(
+    make_kernel: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kernel = make_kernel(ThreadPoolExecutor("a", 1), ThreadPoolExecutor("b", 1))
+    shut_down = kernel_module._shut_down
+    interrupts = [KeyboardInterrupt()]
+
+    def interrupted(*args: Any) -> None:
+        if interrupts:
+            raise interrupts.pop()
+        shut_down(*args)
+
+    monkeypatch.setattr(kernel_module, "_shut_down", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        kernel.cleanup()
+
+    assert [executor.owner for executor in kernel.executors.values()] == [None, None]
+    with pytest.raises(RuntimeError, match="not running"):
+        kernel.executors["b"].submit(int)
 
 
 def test_a_second_cleanup_is_refused(make_kernel: Any) -> None:

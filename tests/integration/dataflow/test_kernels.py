@@ -59,7 +59,10 @@ def test_after_its_block_no_kernel_is_the_current_one(tmp_path: Path) -> None:
 
 
 def test_a_second_load_is_refused_saying_what_to_do(tmp_path: Path) -> None:
-    with headrace.load(config(tmp_path)), pytest.raises(ConfigurationError, match=r"call headrace.clear\(\) first"):
+    with (
+        headrace.load(config(tmp_path)),
+        pytest.raises(ConfigurationError, match=r"call headrace.dfk\(\).cleanup\(\) first"),
+    ):
         headrace.load(config(tmp_path))
 
 
@@ -169,10 +172,25 @@ def test_with_the_wait_mode_an_interrupt_while_waiting_cleans_up_too(
 
 
 def test_with_the_cleanup_mode_the_block_cancels_what_has_not_begun(tmp_path: Path, never: Future[Any]) -> None:
-    with DataFlowKernel(config(tmp_path)) as kernel:
+    with DataFlowKernel(config(tmp_path, exit_mode="cleanup")) as kernel:
         future = kernel.submit(id, never)
 
     assert future.cancelled()
+
+
+def test_unless_told_otherwise_the_block_waits_for_its_tasks(tmp_path: Path) -> None:
+    with DataFlowKernel(config(tmp_path)) as kernel:
+        futures = [kernel.submit(int, number) for number in range(100)]
+
+    assert [future.result(0) for future in futures] == list(range(100))
+
+
+def test_a_kernel_that_has_been_cleaned_up_is_not_entered(tmp_path: Path) -> None:
+    kernel = DataFlowKernel(config(tmp_path))
+    kernel.cleanup()
+
+    with pytest.raises(KernelClosedError), kernel:
+        pass
 
 
 def test_with_the_skip_mode_the_kernel_goes_on_after_the_block(tmp_path: Path) -> None:
@@ -190,14 +208,16 @@ def test_a_kernel_may_be_cleaned_up_within_its_block(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("wrong", [{"retries": 1}, 3, "config"])
 def test_what_is_no_config_is_refused(wrong: Any) -> None:
-    with pytest.raises(ConfigurationError, match=f"takes a Config, not {type(wrong).__name__}"):
+    with pytest.raises(
+        ConfigurationError, match=f"takes a Config, not {wrong!r}".replace("{", r"\{").replace("}", r"\}")
+    ):
         DataFlowKernel(wrong)
 
 
 def test_a_dict_is_refused_saying_how_to_write_it() -> None:
     wrong: Any = {"retries": 1}
 
-    with pytest.raises(ConfigurationError, match=r"write DataFlowKernel\(Config\(\*\*options\)\)"):
+    with pytest.raises(ConfigurationError, match=r"write Config\(\*\*options\)"):
         headrace.load(wrong)
 
 

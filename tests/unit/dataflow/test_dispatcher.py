@@ -26,7 +26,7 @@ def task(executors: tuple[str, ...] | str = "all", priority: int = 0) -> Task:
 
 
 def dispatcher(**sizes: int | None) -> Dispatcher:
-    made = Dispatcher()
+    made = Dispatcher(Slot("joins", ThreadPoolExecutor("joins", 1), 1))
     for label, size in sizes.items():
         made.add(executor(label, size))
     return made

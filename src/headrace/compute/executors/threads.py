@@ -99,6 +99,9 @@ class ThreadPoolExecutor(concurrent.futures.Executor):
         """
         if not self._running:
             raise RuntimeError(f"executor {self.label!r} is not running: a DataFlowKernel starts it, or call start()")
+        if not self._threads:
+            # Before the call is taken: should no thread start, it has not been taken, and may be made elsewhere.
+            self._start_thread()
         self._work.put((fn, args, kwargs, ended))
         self._start_threads()
 
@@ -116,8 +119,13 @@ class ThreadPoolExecutor(concurrent.futures.Executor):
 
     def _start_threads(self) -> None:
         """Start a thread if more calls wait than threads do. One too many does no harm, one too few might for ever."""
-        if len(self._threads) >= self.max_threads or self._work.qsize() <= len(self._idle):
-            return
+        if len(self._threads) < self.max_threads and self._work.qsize() > len(self._idle):
+            try:
+                self._start_thread()
+            except RuntimeError:
+                logger.warning("executor %r can start no more than %d threads", self.label, len(self._threads))
+
+    def _start_thread(self) -> None:
         with self._starting:
             if self._running and len(self._threads) < self.max_threads:
                 name = f"{self._prefix}_{len(self._threads)}"
