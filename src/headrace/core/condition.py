@@ -82,7 +82,7 @@ class Reply(Generic[T]):
             self._latch.release()
 
     def get(self) -> T:
-        """Wait for the answer; return the value or raise the error."""
+        """Wait for the answer; return the value or raise the error. To be called once."""
         self._latch.acquire()
         if self._error is not None:
             raise self._error

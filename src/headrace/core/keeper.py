@@ -18,9 +18,9 @@ logger = logging.getLogger(__name__)
 
 
 class Keeper:
-    """Calls `wake` at the times it was asked for, on a daemon thread that starts when first needed.
+    """Calls `wake` at the earliest of the times it was asked for, on a daemon thread that starts when first needed.
 
-    `wake` must not block, or later wakes come late.
+    The later ones are forgotten then: `wake` asks again for what is still to come. It must not block.
     """
 
     def __init__(self, clock: Clock, wake: Callable[[], None], name: str) -> None:

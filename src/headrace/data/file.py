@@ -11,7 +11,7 @@ __all__ = ["File"]
 class File(os.PathLike[str]):
     """A file somewhere, named by a path or a URL such as ``https://host/path`` or ``file:///path``.
 
-    A `File` is a value: equal when scheme, host and path are equal. It says nothing of whether the file exists.
+    A `File` is a value: equal when scheme, host, path and query are equal. It says nothing of whether the file exists.
     It can be passed wherever a path can, when it is local.
 
     Args:

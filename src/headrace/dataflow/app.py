@@ -129,7 +129,7 @@ def python_app(
         function: the function.
         data_flow_kernel: the kernel that its calls go to; the current one at each call unless given.
         executors: the labels of the executors that may run it, or ``"all"``.
-        cache: whether equal calls may share a result.
+        cache: whether equal calls may share a result. Of no effect yet.
         ignore_for_cache: arguments that make no difference to whether calls are equal.
         retries: how often a call that failed is tried again; as the kernel's `Config` says unless given.
         backoff: the delay before each retry; as the kernel's `Config` says unless given.

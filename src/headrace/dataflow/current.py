@@ -31,14 +31,24 @@ def claim(make: Callable[[], DataFlowKernel]) -> DataFlowKernel:
     Raises:
         ConfigurationError: one is loaded already; `make` is not called then.
     """
+    if _holder.kernel is not None:
+        raise _loaded_already(_holder.kernel)
+    kernel = make()
     with _holder.lock:
-        if _holder.kernel is not None:
-            raise ConfigurationError(
-                f"{_holder.kernel!r} is loaded already: call headrace.dfk().cleanup() first, "
-                "or make a second one with DataFlowKernel(config)"
-            )
-        _holder.kernel = make()
-        return _holder.kernel
+        quicker = _holder.kernel
+        if quicker is None:
+            _holder.kernel = kernel
+    if quicker is not None:
+        kernel.cleanup()
+        raise _loaded_already(quicker)
+    return kernel
+
+
+def _loaded_already(kernel: DataFlowKernel) -> ConfigurationError:
+    return ConfigurationError(
+        f"{kernel!r} is loaded already: call headrace.dfk().cleanup() first, "
+        "or make a second one with DataFlowKernel(config)"
+    )
 
 
 def clear() -> None:

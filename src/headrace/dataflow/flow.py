@@ -1,9 +1,9 @@
 """What happens to the tasks of one kernel, one step at a time.
 
 The methods in the sections "messages", "instructions" and "shared steps" are done in the mailbox
-(`headrace.core.mailbox`): one thread at a time, never blocking, calling no user's code, and such that each can be done
-again after it was cut short anywhere. What may block or is the user's (callbacks, retry handlers) runs on workers: the
-executors' threads, and the internal pool.
+(`headrace.core.mailbox`): one thread at a time, never blocking, and such that each can be done again after it was cut
+short anywhere. What may block or is the user's (callbacks, retry handlers) runs on workers: the executors' threads, and
+the internal pool. Of the user's code only observers and an own dependency resolver run here; both must be quick.
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ class Flow:
             self._room.enter(task, may_wait=worker_of() is None and not self._mailbox.mine)
             self.post(self._admit, task)
         except BaseException:
-            self.post(self._withdraw, task)
+            self.post(self._free_room, task)
             raise
 
     def note_wait(self, task: Task) -> None:
@@ -327,7 +327,7 @@ class Flow:
 
     # --- messages -----------------------------------------------------------------------------------------------------
 
-    def _withdraw(self, task: Task) -> None:
+    def _free_room(self, task: Task) -> None:
         """Free the place of a task whose submission was interrupted, unless it was taken in all the same."""
         if self._room is not None and task.id not in self._scheduler.units:
             self._room.leave(task)
@@ -378,11 +378,11 @@ class Flow:
 
     def _cancel(self, task: Task, answer: Reply[str | None]) -> None:
         refusal = None
+        slot = task.slot
         if task.state is not _CANCELLED:
             if task.ended:
                 refusal = f"it has ended already: {task.state}"
             elif not self._cancel_unless_running(task):
-                slot = task.slot
                 handing_over = task.exec_future is not None and isinstance(task.exec_future, _HandingOver)
                 if slot is not None and slot.submitter is not None and handing_over:
                     # Another thread is in the executor's submit: ask again right after.
@@ -390,7 +390,9 @@ class Flow:
                         self.post, (self._cancel, task, answer), {}, partial(_answer_if_dropped, answer)
                     )
                     return
-                refusal = f"it is running on executor {task.executor!r}, which cannot stop a call that has begun"
+                stops = slot is not None and slot.executor.stops_running_work
+                can = "has not stopped it" if stops else "cannot stop a call that has begun"
+                refusal = f"it is running on executor {task.executor!r}, which {can}"
         answer.give(refusal)
 
     def _cancel_all(self, answer: Reply[None]) -> None:

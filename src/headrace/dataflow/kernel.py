@@ -139,7 +139,7 @@ class DataFlowKernel:
             *args: its arguments.
             executors: the labels of the executors that may run it, or ``"all"``.
             fn_hash: taken for compatibility; of no effect.
-            cache: whether equal calls may share a result.
+            cache: whether equal calls may share a result. Of no effect yet.
             **kwargs: its keyword arguments.
 
         Raises:

@@ -74,7 +74,7 @@ class CallOptions:
     priority: int = 0
     #: Whether the body returns futures to be joined.
     join: bool = False
-    #: Whether equal calls may share a result.
+    #: Whether equal calls may share a result. Of no effect yet.
     cache: bool = False
     #: Arguments that make no difference to whether calls are equal.
     ignore_for_cache: tuple[str, ...] = ()
@@ -102,7 +102,6 @@ class Task(Unit):
         "joins",
         "kwargs",
         "options",
-        "outputs",
         "slot",
         "turn",
     )
@@ -141,7 +140,6 @@ class Task(Unit):
         #: Its place in the order of those that wait for an executor; 0 while it does not.
         self.turn = 0
         self.joins: Any = None
-        self.outputs: Sequence[Any] = ()
 
     @property
     def try_id(self) -> int:
@@ -153,7 +151,7 @@ class Task(Unit):
         self.func = self.future = self.exec_future = self.joins = None
         self.args = ()
         self.kwargs = {}
-        self.depends = self.outputs = ()
+        self.depends = ()
 
     def __getitem__(self, key: str) -> Any:  # noqa: ANN401 - one type for each key
         """Return a field under the name that Parsl's task records have for it.

@@ -54,7 +54,7 @@ def test_what_is_no_function_is_refused_at_the_call(kernel: DataFlowKernel) -> N
 
 
 def test_all_within_a_list_of_labels_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match="must be 'all' or a list"):
+    with pytest.raises(ConfigurationError, match=r"must be 'all' or a list"):
         python_app(executors=["all"])(len)
 
 
@@ -63,7 +63,7 @@ def test_outputs_must_be_a_list(kernel: DataFlowKernel) -> None:
     def touch(outputs: Any) -> str:
         return "true"
 
-    with pytest.raises(TypeError, match="outputs must be a list of Files or paths, not 'y.txt'"):
+    with pytest.raises(TypeError, match=r"outputs must be a list of Files or paths, not 'y\.txt'"):
         touch(outputs="y.txt")
 
 

@@ -51,7 +51,7 @@ class LabelledExecutor(Protocol):
         ...
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:  # noqa: ANN401 - any callable's
-        """Have ``fn(*args, **kwargs)`` run, without blocking."""
+        """Have ``fn(*args, **kwargs)`` run. It may block for a while: the kernel keeps a thread for calling this."""
         ...
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002 - the stdlib's signature
