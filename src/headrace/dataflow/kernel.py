@@ -231,8 +231,9 @@ class DataFlowKernel:
         """End the kernel: cancel what has not begun, wait for what runs, free everything.
 
         It waits for at most `Config.cleanup_timeout`. On return every future has ended, the executors are shut down,
-        and no thread of theirs is left. What could not be stopped in time is named in a warning, and its future ends
-        with TaskAbandonedError. An interrupt ends the waiting, not the cleaning, and is raised at the end.
+        and no thread of theirs is left but those of calls that could not be stopped in time. These are named in a
+        warning, and their futures end with TaskAbandonedError; the command of a bash app among them goes on. An
+        interrupt ends the waiting, not the cleaning, and is raised at the end.
 
         Raises:
             KernelClosedError: it has been cleaned up before.
