@@ -19,7 +19,9 @@ not do it twice.
 
 from __future__ import annotations
 
+import logging
 import sys
+import threading
 from collections import deque
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
     from headrace.core.scheduler import Scheduler
 
 __all__ = ["Mailbox", "Step"]
+
+logger = logging.getLogger(__name__)
 
 #: What was being done: a posted call with its arguments, or an instruction that was being obeyed.
 Step: TypeAlias = "tuple[Callable[..., None], tuple[Any, ...]]"
@@ -130,7 +134,7 @@ class Mailbox:
         if holder.get(0) == me:
             if self._is_on_this_stack():
                 return
-            self._cut_short = self._cut_short or KeyboardInterrupt()
+            self._cut_short = self._cut_short or _Interrupt()
             holder.clear()
         try:
             while (self._inbox or self._outbox) and holder.setdefault(0, me) == me:
@@ -141,7 +145,8 @@ class Mailbox:
                     return
         except BaseException as error:
             if holder.get(0) == me:
-                self._cut_short = error
+                in_main = isinstance(error, KeyboardInterrupt) and me == threading.main_thread().ident
+                self._cut_short = _Interrupt() if in_main else error
                 del holder[0]
             self._hand_over()
             if not isinstance(error, Exception):
@@ -171,16 +176,29 @@ class Mailbox:
         self._outbox.extend(self._scheduler.recover(self._monotonic()))
         self._resume()
         step = self._doing
-        again = step is None or step is not self._failed_once
-        self._failed_once = step if again else None
+        # An interrupt says nothing of the step that it fell into, however often one does.
+        blamed = step is not None and not isinstance(error, _Interrupt)
+        if blamed and step is self._failed_once:
+            if self._outbox and self._outbox[0] is step:
+                self._give_up((self._obey, (step,)), error)
+                self._outbox.popleft()
+            elif self._inbox and self._inbox[0] is step:
+                self._give_up(self._inbox[0], error)
+                self._inbox.popleft()
+            self._failed_once = None
+        elif blamed:
+            self._failed_once = step
         self._cut_short = None
-        if again:
-            return
-        if self._outbox and self._outbox[0] is step:
-            self._outbox.popleft()
-            self._on_failure((self._obey, (step,)), error)
-        elif self._inbox and self._inbox[0] is step:
-            self._on_failure(self._inbox.popleft(), error)
+
+    def _give_up(self, step: Step, error: BaseException) -> None:
+        try:
+            self._on_failure(step, error)
+        except Exception:
+            logger.critical("giving up a step raised: %r", step, exc_info=True)
+
+
+class _Interrupt(Exception):
+    """Stands for a KeyboardInterrupt of the main thread's, which a signal brought."""
 
 
 _WORK = Mailbox.work.__code__

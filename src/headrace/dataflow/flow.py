@@ -498,6 +498,7 @@ class Flow:
                     return
             task.joins = awaited
             self._tell(Move(task, task.attempt, _JOINING, self._monotonic()))
+        if task.state is _JOINING:
             self._give_back(task)
         if task.state is _JOINING and JOIN not in (task.gates or {}):
             awaited = task.joins if isinstance(task.joins, list) else [task.joins]
