@@ -9,10 +9,10 @@ help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 8
 
 setup: ## Make .venv with what check, test, docs and demo need
-	$(SETUP) dev test docs demo
+	$(SETUP) dev test docs demo processes
 
 demo: ## Run the example workflow on the standard library's source, and print where its report is
-	$(SETUP) demo
+	$(SETUP) demo processes
 	@$(PYTHON) examples/stdlib_atlas.py
 
 check: setup ## Lint, format, types, unit tests: under a minute
@@ -26,12 +26,12 @@ test: setup ## Every test that needs nothing but Python, and the examples of the
 
 real: ## Tests against real servers, installed from Debian (as root)
 	@scripts/install-real-servers
-	$(SETUP) test demo real dask
+	$(SETUP) test demo real dask processes
 	@$(PYTHON) -m pytest tests/real || { status=$$?; \
 	    [ $$status -ne 5 ] || echo 'make real: pytest found no test to run, and that is a failure' >&2; exit $$status; }
 
-bench: ## Measure against Parsl, concurrent.futures and Dask; writes docs/performance-table.md
-	@VENV=.venv-bench scripts/setup bench
+bench: ## Measure against Parsl, Ray, Dask and bare pools; writes docs/performance-table.md
+	@VENV=.venv-bench scripts/setup processes bench
 	@.venv-bench/bin/python -m benchmarks
 
 docs: ## Build the documentation into site/

@@ -8,6 +8,10 @@ from urllib.parse import unquote, urlsplit
 __all__ = ["File"]
 
 
+# URLs without a host may leave out the two slashes that come before one.
+_ROOTED = ("file:/", "zip:/")
+
+
 class File(os.PathLike[str]):
     """A file somewhere, named by a path or a URL such as ``https://host/path`` or ``file:///path``.
 
@@ -19,6 +23,7 @@ class File(os.PathLike[str]):
 
     Raises:
         ValueError: `url` is empty.
+        TypeError: `url` is no text and no path.
     """
 
     __slots__ = ("filename", "local_path", "netloc", "path", "query", "scheme", "url")
@@ -29,8 +34,10 @@ class File(os.PathLike[str]):
         if not self.url:
             msg = "a File needs a path or a URL; it was given an empty one"
             raise ValueError(msg)
+        if not isinstance(self.url, str):
+            raise TypeError(f"a File needs a path or a URL as text, not {url!r}")
         parts = urlsplit(self.url)
-        is_url = "://" in self.url and bool(parts.scheme)
+        is_url = bool(parts.scheme) and ("://" in self.url or self.url.startswith(_ROOTED))
         #: The URL's scheme; ``file`` for a plain path.
         self.scheme = parts.scheme if is_url else "file"
         self.netloc = parts.netloc if is_url else ""

@@ -12,7 +12,7 @@ import pytest
 
 from headrace import bash_app, python_app
 from headrace.compute.executors.portable import Portable
-from headrace.dataflow.bash import BashCommand
+from headrace.dataflow.command import Command, CommandCall
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -90,7 +90,9 @@ def test_a_function_is_found_again_by_its_name(func: Callable[..., Any], expecte
 
 
 def test_a_bash_app_s_command_survives_pickling() -> None:
-    assert there_and_back(BashCommand(command.func))(5) == 0
+    call = CommandCall(command.func, "command", {}, shell=True)  # noqa: S604 - the point
+
+    assert pickle.loads(pickle.dumps(call)).command((5,), {}) == Command(("/bin/bash", "-c", "test 5 = 5"))
 
 
 def test_a_local_function_is_refused_by_pickle_itself() -> None:

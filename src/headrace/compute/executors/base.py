@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from concurrent.futures import Future
 
-__all__ = ["DirectExecutor", "Ended", "LabelledExecutor"]
+    from headrace.compute.resources import Resources
+
+__all__ = ["CallSpec", "DirectExecutor", "Ended", "LabelledExecutor", "LimitingExecutor", "Stoppable"]
 
 #: Told of the end of a call: its value, or what it raised.
 Ended: TypeAlias = "Callable[[Any, BaseException | None], None]"
@@ -63,6 +66,62 @@ class LabelledExecutor(Protocol):
 class DirectExecutor(LabelledExecutor, Protocol):
     """One that can tell of a call's end without making a future for it."""
 
-    def execute(self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], ended: Ended) -> None:
-        """Have ``fn(*args, **kwargs)`` run, then ``ended(value, error)`` on a thread that may block. Does not block."""
+    def execute(
+        self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], ended: Ended
+    ) -> Stoppable | None:
+        """Have ``fn(*args, **kwargs)`` run, then ``ended(value, error)``. Does not block.
+
+        Returns what can stop the call, if anything can.
+        """
         ...
+
+
+@runtime_checkable
+class LimitingExecutor(LabelledExecutor, Protocol):
+    """A direct executor that enforces what a `CallSpec` says."""
+
+    @property
+    def resources(self) -> Resources:
+        """What it can give out to the calls that run at one time."""
+        ...
+
+    def execute(
+        self,
+        fn: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        ended: Ended,
+        spec: CallSpec | None = None,
+    ) -> Stoppable | None:
+        """Have ``fn(*args, **kwargs)`` run within the limits of `spec`, then ``ended(value, error)``. Does not block.
+
+        The caller keeps the sum of what running calls need within `resources`.
+        """
+        ...
+
+
+class Stoppable(Protocol):
+    """A call that was handed to an executor."""
+
+    def cancel(self) -> bool:
+        """Keep the call from beginning, or stop it if it has begun. Return False if it has ended, or cannot be stopped.
+
+        Does not block. After True its ``ended`` may still be told, of anything; or never.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallSpec:
+    """What a call is called, what it needs, and how long it may take."""
+
+    #: What people call it: in errors and logs.
+    name: str = "a call"
+    #: What it needs; None: one core, and nothing else said.
+    resources: Resources | None = None
+    #: Seconds after which it is stopped, and ends with `WalltimeExceeded`; None: no limit.
+    walltime: float | None = None
+    #: Where its standard output goes: a path and the mode to open it in; None: where the executor's own goes.
+    stdout: tuple[str, str] | None = None
+    #: The same for its standard error.
+    stderr: tuple[str, str] | None = None

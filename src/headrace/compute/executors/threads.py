@@ -92,7 +92,7 @@ class ThreadPoolExecutor(concurrent.futures.Executor):
     def execute(self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], ended: Ended) -> None:
         """Have ``fn(*args, **kwargs)`` run, then ``ended(value, error)``, both on one of the threads.
 
-        `error` is what the call raised, or None. `ended` must not raise.
+        `error` is what the call raised, or None. `ended` must not raise. Nothing can stop the call.
 
         Raises:
             RuntimeError: it has not been started, or has been shut down.

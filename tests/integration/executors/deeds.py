@@ -1,0 +1,59 @@
+"""What the tests have workers do: in a module of its own, so that workers need not import pytest."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+#: How long to wait, in seconds, for what should come soon.
+PATIENCE = 20
+
+
+def kill() -> None:
+    """End by a signal."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def leave() -> None:
+    """End without a word."""
+    os._exit(3)
+
+
+def crash() -> None:
+    """Read where there is nothing."""
+    ctypes.string_at(0)
+
+
+def pid_after(seconds: float) -> int:
+    """Take a while."""
+    time.sleep(seconds)
+    return os.getpid()
+
+
+def hold(file: Path) -> None:
+    """Say where it runs, then block."""
+    file.write_text(f"{os.getpid()}\n", encoding="ascii")
+    time.sleep(600)
+
+
+def hold_stubbornly(file: Path) -> None:
+    """Block, deaf to what signals there are, in native code that holds the interpreter's lock."""
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    file.write_text(f"{os.getpid()}\n", encoding="ascii")
+    ctypes.PyDLL(None).sleep(600)
+
+
+def meet(mine: Path, other: Path) -> bool:
+    """Say that it is here, and wait for the other."""
+    mine.touch()
+    deadline = time.monotonic() + PATIENCE
+    while not other.exists() and time.monotonic() < deadline:
+        time.sleep(0.005)
+    return other.exists()
