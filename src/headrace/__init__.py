@@ -14,44 +14,64 @@ The names here are what a dataflow workflow needs::
 
 from __future__ import annotations
 
-from headrace.compute.executors import ExternalExecutor, ThreadPoolExecutor
-from headrace.core import HeadraceError
-from headrace.data import File
-from headrace.dataflow import (
-    AUTO_LOGNAME,
-    DEEP_DEPENDENCY_RESOLVER,
-    SHALLOW_DEPENDENCY_RESOLVER,
-    AppAbortedError,
-    AppBadFormatting,
-    AppException,
-    AppFuture,
-    Backoff,
-    BadStdStreamFile,
-    BashAppNoReturn,
-    BashExitFailure,
-    Config,
-    ConfigurationError,
-    DataFlowKernel,
-    DataFuture,
-    DependencyError,
-    DependencyResolver,
-    DuplicateLabelError,
-    JoinError,
-    KernelClosedError,
-    MissingOutputs,
-    NoDataFlowKernelError,
-    PropagatedError,
-    TaskAbandonedError,
-    TaskState,
-    UnknownExecutorError,
-    bash_app,
-    clear,
-    dfk,
-    join_app,
-    load,
-    python_app,
-    wait_for_current_tasks,
-)
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from headrace.compute.executors import (
+        ExecutorBroken,
+        ExternalExecutor,
+        ProcessPoolExecutor,
+        RemoteError,
+        SerializationError,
+        ThreadPoolExecutor,
+        WorkerLost,
+    )
+    from headrace.compute.resources import InsufficientResourcesError
+    from headrace.core import HeadraceError
+    from headrace.data import File
+    from headrace.dataflow import (
+        AUTO_LOGNAME,
+        DEEP_DEPENDENCY_RESOLVER,
+        SHALLOW_DEPENDENCY_RESOLVER,
+        AppAbortedError,
+        AppBadFormatting,
+        AppException,
+        AppFuture,
+        AppTimeout,
+        Backoff,
+        BadSandboxPath,
+        BadStdStreamFile,
+        BashAppNoReturn,
+        BashExitFailure,
+        Command,
+        CommandLost,
+        CommandNotStarted,
+        Config,
+        ConfigurationError,
+        DataFlowKernel,
+        DataFuture,
+        DependencyError,
+        DependencyResolver,
+        DuplicateLabelError,
+        JoinError,
+        KernelClosedError,
+        MemoryLimitExceeded,
+        MissingOutputs,
+        NoDataFlowKernelError,
+        PropagatedError,
+        TaskAbandonedError,
+        TaskState,
+        UnknownExecutorError,
+        bash_app,
+        clear,
+        command_app,
+        dfk,
+        join_app,
+        load,
+        python_app,
+        wait_for_current_tasks,
+    )
 
 __all__ = [
     "AUTO_LOGNAME",
@@ -61,10 +81,15 @@ __all__ = [
     "AppBadFormatting",
     "AppException",
     "AppFuture",
+    "AppTimeout",
     "Backoff",
+    "BadSandboxPath",
     "BadStdStreamFile",
     "BashAppNoReturn",
     "BashExitFailure",
+    "Command",
+    "CommandLost",
+    "CommandNotStarted",
     "Config",
     "ConfigurationError",
     "DataFlowKernel",
@@ -72,21 +97,29 @@ __all__ = [
     "DependencyError",
     "DependencyResolver",
     "DuplicateLabelError",
+    "ExecutorBroken",
     "ExternalExecutor",
     "File",
     "HeadraceError",
+    "InsufficientResourcesError",
     "JoinError",
     "KernelClosedError",
+    "MemoryLimitExceeded",
     "MissingOutputs",
     "NoDataFlowKernelError",
+    "ProcessPoolExecutor",
     "PropagatedError",
+    "RemoteError",
+    "SerializationError",
     "TaskAbandonedError",
     "TaskState",
     "ThreadPoolExecutor",
     "UnknownExecutorError",
+    "WorkerLost",
     "__version__",
     "bash_app",
     "clear",
+    "command_app",
     "dfk",
     "join_app",
     "load",
@@ -96,3 +129,75 @@ __all__ = [
 
 #: The version of this package.
 __version__ = "0.1.0"
+
+# Where each name is. They are imported when they are first asked for: a process that only works for others, as the
+# workers of a pool do, imports this package too, and should be ready in no time.
+_HOMES = {
+    "headrace.compute.executors": (
+        "ExecutorBroken",
+        "ExternalExecutor",
+        "ProcessPoolExecutor",
+        "RemoteError",
+        "SerializationError",
+        "ThreadPoolExecutor",
+        "WorkerLost",
+    ),
+    "headrace.compute.resources": ("InsufficientResourcesError",),
+    "headrace.core": ("HeadraceError",),
+    "headrace.data": ("File",),
+    "headrace.dataflow": (
+        "AUTO_LOGNAME",
+        "DEEP_DEPENDENCY_RESOLVER",
+        "SHALLOW_DEPENDENCY_RESOLVER",
+        "AppAbortedError",
+        "AppBadFormatting",
+        "AppException",
+        "AppFuture",
+        "AppTimeout",
+        "Backoff",
+        "BadSandboxPath",
+        "BadStdStreamFile",
+        "BashAppNoReturn",
+        "BashExitFailure",
+        "Command",
+        "CommandLost",
+        "CommandNotStarted",
+        "Config",
+        "ConfigurationError",
+        "DataFlowKernel",
+        "DataFuture",
+        "DependencyError",
+        "DependencyResolver",
+        "DuplicateLabelError",
+        "JoinError",
+        "KernelClosedError",
+        "MemoryLimitExceeded",
+        "MissingOutputs",
+        "NoDataFlowKernelError",
+        "PropagatedError",
+        "TaskAbandonedError",
+        "TaskState",
+        "UnknownExecutorError",
+        "bash_app",
+        "clear",
+        "command_app",
+        "dfk",
+        "join_app",
+        "load",
+        "python_app",
+        "wait_for_current_tasks",
+    ),
+}
+_HOME = {name: home for home, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - one type for each name; type checkers see the imports above
+    home = _HOME.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(home), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from headrace.dataflow.app import App, bash_app, join_app, python_app
+from headrace.dataflow.app import App, bash_app, command_app, join_app, python_app
+from headrace.dataflow.command import Command
 from headrace.dataflow.config import Config
 from headrace.dataflow.current import clear, dfk, wait_for_current_tasks
 from headrace.dataflow.errors import (
     AppAbortedError,
     AppBadFormatting,
     AppException,
+    AppTimeout,
+    BadSandboxPath,
     BadStdStreamFile,
     BashAppNoReturn,
     BashExitFailure,
+    CommandLost,
+    CommandNotStarted,
     ConfigurationError,
     DependencyError,
     DuplicateLabelError,
     JoinError,
     KernelClosedError,
+    MemoryLimitExceeded,
     MissingOutputs,
     NoDataFlowKernelError,
     PropagatedError,
@@ -41,10 +47,15 @@ __all__ = [
     "AppBadFormatting",
     "AppException",
     "AppFuture",
+    "AppTimeout",
     "Backoff",
+    "BadSandboxPath",
     "BadStdStreamFile",
     "BashAppNoReturn",
     "BashExitFailure",
+    "Command",
+    "CommandLost",
+    "CommandNotStarted",
     "Config",
     "ConfigurationError",
     "DataFlowKernel",
@@ -55,6 +66,7 @@ __all__ = [
     "DuplicateLabelError",
     "JoinError",
     "KernelClosedError",
+    "MemoryLimitExceeded",
     "MissingOutputs",
     "NoDataFlowKernelError",
     "PropagatedError",
@@ -64,6 +76,7 @@ __all__ = [
     "UnknownExecutorError",
     "bash_app",
     "clear",
+    "command_app",
     "dfk",
     "join_app",
     "load",

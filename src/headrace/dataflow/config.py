@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Self
 
+    from headrace.dataflow.streams import Stream
     from headrace.dataflow.task import Task
 
 __all__ = ["Config", "ExitMode", "labelled"]
@@ -57,6 +58,9 @@ class Config:
     cleanup_timeout: float | None = 30.0
     #: How many threads run the bodies of join apps and the callbacks of futures.
     internal_tasks_max_threads: int = 10
+    #: What AUTO_LOGNAME means: called with the task and ``"stdout"`` or ``"stderr"``, returns a path, or another of the
+    #: forms that these may have. Unless said, ``RUN_DIR/task_logs/NNNN/task_ID_APP[_LABEL].stdout``.
+    std_autopath: Callable[[Task, str], Stream] | None = None
     #: Whether the run's log is written to ``headrace.log`` in its run directory.
     initialize_logging: bool = True
 
@@ -101,6 +105,8 @@ class Config:
             "a path",
             self.run_dir,
         )
+        autopath = self.std_autopath
+        _check_kind("std_autopath", autopath is None or callable(autopath), "a function", autopath)
         timeout = self.cleanup_timeout
         is_timeout = timeout is None or (isinstance(timeout, int | float) and timeout >= 0)
         _check_kind("cleanup_timeout", is_timeout, "a number of seconds, at least 0, or None", timeout)

@@ -14,16 +14,18 @@ import os
 from collections import deque
 from dataclasses import dataclass, field
 from itertools import count
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING
 
-from headrace.compute.executors import DirectExecutor, ThreadPoolExecutor
+from headrace.compute.executors import LimitingExecutor
+from headrace.compute.resources import InsufficientResourcesError, Resources
 from headrace.dataflow.errors import DuplicateLabelError, UnknownExecutorError
 from headrace.dataflow.task import TaskState
 
 if TYPE_CHECKING:
     from headrace.compute.executors import LabelledExecutor
-    from headrace.dataflow.task import Task
+    from headrace.dataflow.handover import Handover
+    from headrace.dataflow.task import CallOptions, Task
 
 __all__ = ["Dispatcher", "Slot", "is_waiting"]
 
@@ -38,18 +40,23 @@ class Slot:
 
     label: str
     executor: LabelledExecutor
+    #: How tasks get there.
+    handover: Handover
     capacity: float = float("inf")
     #: The tasks that have a place on it. A set, not a count: taking and giving back can be repeated.
     tasks: set[Task] = field(default_factory=set)
     #: The lanes that may use it.
     lanes: list[_Lane] = field(default_factory=list)
-    #: The thread that hands tasks over to an executor that is not ours; None where that needs none.
-    submitter: ThreadPoolExecutor | None = field(init=False, default=None)
+    #: Those of them that asked for resources of their own.
+    demanding: set[Task] = field(default_factory=set)
+    #: What it can give out; None: places only.
+    resources: Resources | None = field(init=False, default=None)
+    #: The lane whose task has been overtaken so often that this executor is now kept for it.
+    kept_for: _Lane | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
-        if not isinstance(self.executor, DirectExecutor):
-            self.submitter = ThreadPoolExecutor(f"submits-to-{self.label}", 1)
-            self.submitter.start()
+        if isinstance(self.executor, LimitingExecutor):
+            self.resources = self.executor.resources
 
     @property
     def marks(self) -> tuple[object, ...]:
@@ -65,14 +72,53 @@ class Slot:
         """Give the task a place."""
         task.turn = 0
         task.slot = self
+        if task.options.resources is not None:
+            self.demanding.add(task)
         self.tasks.add(task)
+
+    def give_back(self, task: Task) -> None:
+        """Free the task's place."""
+        self.demanding.discard(task)
+        self.tasks.discard(task)
+
+    def could_run(self, need: Resources | None) -> bool:
+        """Tell whether it could run such a task at all."""
+        return need is None or (self.resources is not None and need.within(self.resources))
+
+    def has_room(self, lane: _Lane) -> bool:
+        """Tell whether it has a place now for a task of this lane."""
+        if len(self.tasks) >= self.capacity:
+            return False
+        if lane.need is None and not self.demanding and self.kept_for is None:
+            return True
+        return (self.kept_for is None or self.kept_for is lane) and self._fits(lane.need)
+
+    def _fits(self, need: Resources | None) -> bool:
+        limits = self.resources
+        if limits is None:
+            return True
+        needs = [task.options.resources or _ONE for task in self.demanding]
+        free = limits.cores - sum(one.cores for one in needs)
+        others = len(self.tasks) - len(needs)
+        if need is None:
+            # More of these are handed over than run at once, so that no worker waits for the next.
+            return others < self.capacity * free / max(limits.cores, 1)
+        return (
+            need.cores <= free - min(others, free)
+            and need.memory <= limits.memory - sum(one.memory for one in needs)
+            and need.gpus <= limits.gpus - sum(one.gpus for one in needs)
+        )
 
 
 @dataclass(slots=True, eq=False)
 class _Lane:
-    """The ready tasks that may go to one set of executors, and found no place there yet."""
+    """The ready tasks that may go to one set of executors with one need, and found no place there yet."""
 
     slots: list[Slot]
+    #: What each of them needs.
+    need: Resources | None = None
+    #: How often a task that came later was taken before the first of these, which did not fit.
+    overtaken: int = 0
     #: Those tasks, by the negative of their priority, in the order in which they became ready.
     queues: dict[int, deque[Task]] = field(default_factory=dict)
     #: The keys of `queues` as a heap, the highest priority first: few, so that a million tasks cost no more each.
@@ -105,6 +151,10 @@ class _Lane:
         return None
 
 
+_ONE = Resources()
+# A task that needs much waits until enough is free at once. After so many others have gone before it, no more do.
+_PATIENCE = 32
+
 _PENDING = TaskState.pending
 _EMPTY: deque[Task] = deque(maxlen=0)
 
@@ -125,7 +175,7 @@ class Dispatcher:
         self._slots: dict[str, Slot] = {}
         self._join_lane = _Lane([])
         self._connect(self._join_lane, for_joins)
-        self._lanes: dict[tuple[str, ...] | str, _Lane] = {"all": _Lane([])}
+        self._lanes: dict[tuple[tuple[str, ...] | str, Resources | None], _Lane] = {("all", None): _Lane([])}
         self._arrivals = count(1)
 
     @property
@@ -133,7 +183,7 @@ class Dispatcher:
         """All executors, in the order in which they were added."""
         return tuple(self._slots.values())
 
-    def add(self, executor: LabelledExecutor) -> Slot:
+    def add(self, executor: LabelledExecutor, handover: Handover) -> Slot:
         """Take an executor in. The caller then offers its free places with `next_for`.
 
         Raises:
@@ -146,31 +196,43 @@ class Dispatcher:
                 f"two executors are labelled {label!r}: {other!r} and {executor!r}; give each its own label"
             )
         capacity = executor.capacity
-        slot = Slot(label, executor) if capacity is None else Slot(label, executor, capacity)
-        self._connect(self._lanes["all"], slot)
+        slot = Slot(label, executor, handover, float("inf") if capacity is None else capacity)
+        for (labels, need), lane in self._lanes.items():
+            if labels == "all" and slot.could_run(need):
+                self._connect(lane, slot)
         self._slots[label] = slot
         return slot
 
-    def check(self, labels: tuple[str, ...] | str, app: str) -> None:
-        """Raise UnknownExecutorError unless every label is that of an executor."""
-        if labels == "all":
-            return
-        slots = self._slots
+    def check(self, options: CallOptions) -> None:
+        """Raise UnknownExecutorError unless every label is that of an executor.
+
+        Raise InsufficientResourcesError if none of these could ever run it.
+        """
+        slots, app = self._slots, options.name
+        labels = tuple(slots) if options.executors == "all" else options.executors
         for label in labels:
             if label not in slots:
                 there = ", ".join(map(repr, slots)) or "none"
                 msg = f"app {app!r} asks for executor {label!r}, which this kernel does not have; it has: {there}"
                 raise UnknownExecutorError(msg)
+        need = options.resources
+        if need is not None and not any(slots[label].could_run(need) for label in labels):
+            offers = "; ".join(f"{label!r} has {slots[label].resources or 'none to give out'}" for label in labels)
+            raise InsufficientResourcesError(
+                f"app {app!r} needs {need}, which no executor that may run it can give: {offers}. "
+                "A ProcessPoolExecutor gives out those of its machine"
+            )
 
     def place(self, task: Task) -> bool:
         """Give a ready task a place (`task.slot`) if there is one; else let it wait for one, and return False."""
-        lane = self._join_lane if task.options.join else self._lane(task.options.executors)
+        options = task.options
+        lane = self._join_lane if options.join else self._lane(options.executors, options.resources)
         if not lane.order:
-            slots = lane.slots
-            slot = slots[0] if len(slots) == 1 else min(slots, key=_load_of, default=None)
-            if slot is not None and len(slot.tasks) < slot.capacity:
-                slot.take(task)
-                return True
+            slots = lane.slots if len(lane.slots) == 1 else sorted(lane.slots, key=_load_of)
+            for slot in slots:
+                if slot.has_room(lane):
+                    slot.take(task)
+                    return True
         lane.push(task, next(self._arrivals))
         return False
 
@@ -178,34 +240,48 @@ class Dispatcher:
         """Give a free place on this executor to the task whose turn it is, and return that; None if there is none."""
         if len(slot.tasks) >= slot.capacity:
             return None
-        best: deque[Task] | None = None
-        best_key = (0, 0)
+        if slot.kept_for is not None and slot.kept_for.first() is None:
+            slot.kept_for = None
+        waiting = []
         for lane in slot.lanes:
             queue = lane.first() if lane.order else None
             if queue is not None:
-                key = (lane.order[0], queue[0].turn)
-                if best is None or key < best_key:
-                    best, best_key = queue, key
-        if best is None:
-            return None
-        task = best[0]
-        slot.take(task)
-        best.popleft()
-        return task
+                waiting.append(((lane.order[0], queue[0].turn), lane, queue))
+        if len(waiting) > 1:
+            waiting.sort(key=itemgetter(0))
+        for place, (_, lane, queue) in enumerate(waiting):
+            if slot.has_room(lane):
+                for _, passed, _ in waiting[:place]:
+                    _be_overtaken(passed, slot)
+                lane.overtaken = 0
+                if slot.kept_for is lane:
+                    slot.kept_for = None
+                task = queue[0]
+                slot.take(task)
+                queue.popleft()
+                return task
+        return None
 
-    def _lane(self, labels: tuple[str, ...] | str) -> _Lane:
-        lane = self._lanes.get(labels)
+    def _lane(self, labels: tuple[str, ...] | str, need: Resources | None) -> _Lane:
+        lane = self._lanes.get((labels, need))
         if lane is None:
-            lane = _Lane([])
-            for label in labels:
-                self._connect(lane, self._slots[label])
-            self._lanes[labels] = lane
+            lane = _Lane([], need)
+            for label, slot in self._slots.items():
+                if (labels == "all" or label in labels) and slot.could_run(need):
+                    self._connect(lane, slot)
+            self._lanes[labels, need] = lane
         return lane
 
     @staticmethod
     def _connect(lane: _Lane, slot: Slot) -> None:
         lane.slots.append(slot)
         slot.lanes.append(lane)
+
+
+def _be_overtaken(lane: _Lane, slot: Slot) -> None:
+    lane.overtaken += 1
+    if lane.overtaken >= _PATIENCE:
+        slot.kept_for = lane
 
 
 _load_of = attrgetter("load")

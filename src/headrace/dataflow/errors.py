@@ -14,9 +14,14 @@
      ├── TaskAbandonedError                     given up while it may have been running
      └── AppException                           an app went wrong by itself
           ├── AppAbortedError                   it raised SystemExit, KeyboardInterrupt or their like
+          ├── AppTimeout (also TimeoutError)    it took longer than its walltime
+          ├── MemoryLimitExceeded               it used more memory than it was given
           ├── AppBadFormatting                  a bash app's command cannot be formed
           ├── BashAppNoReturn                   a bash app returned no command
           ├── BashExitFailure                   a command's exit code was not 0
+          ├── CommandNotStarted                 no such program or working directory, or not to be used
+          ├── CommandLost                       nobody knows how a command ended
+          ├── BadSandboxPath                    a relative path leads out of a sandbox
           ├── MissingOutputs                    declared output files are not there
           └── BadStdStreamFile                  a file for stdout or stderr cannot be opened
 """
@@ -34,14 +39,19 @@ __all__ = [
     "AppAbortedError",
     "AppBadFormatting",
     "AppException",
+    "AppTimeout",
+    "BadSandboxPath",
     "BadStdStreamFile",
     "BashAppNoReturn",
     "BashExitFailure",
+    "CommandLost",
+    "CommandNotStarted",
     "ConfigurationError",
     "DependencyError",
     "DuplicateLabelError",
     "JoinError",
     "KernelClosedError",
+    "MemoryLimitExceeded",
     "MissingOutputs",
     "NoDataFlowKernelError",
     "PropagatedError",
@@ -189,12 +199,25 @@ def _rebuild(entries: list[Any]) -> PropagatedError:
 class AppException(HeadraceError):
     """An app went wrong by itself."""
 
+    @property
+    def reason(self) -> str:
+        """What went wrong, as text."""
+        return str(self)
+
 
 class AppAbortedError(AppException):
     """The app raised something that means to end a process: SystemExit, KeyboardInterrupt, GeneratorExit.
 
     It ends its own task only; what it raised is the ``__cause__``.
     """
+
+
+class AppTimeout(AppException, TimeoutError):
+    """The app took longer than its walltime, and was ended. Whatever it had done by then is done."""
+
+
+class MemoryLimitExceeded(AppException):
+    """The app used more memory than it was given, and was ended."""
 
 
 class AppBadFormatting(AppException):
@@ -220,6 +243,26 @@ class BashExitFailure(AppException):
         if self.exitcode < 0:
             return f"bash app {self.app_name}: its command was ended by signal {-self.exitcode}{where}"
         return f"bash app {self.app_name}: its command ended with exit code {self.exitcode}{where}"
+
+
+class CommandNotStarted(AppException):
+    """A command could not be started: no such program, no right to run it, no such working directory."""
+
+    def __init__(self, app_name: str, why: str) -> None:
+        super().__init__(app_name, why)
+        self.app_name = app_name
+        self.why = why
+
+    def __str__(self) -> str:
+        return f"app {self.app_name}: its command could not be started: {self.why}"
+
+
+class CommandLost(AppException):
+    """A command is gone, and nobody knows how it ended."""
+
+
+class BadSandboxPath(AppException):
+    """A relative path among a call's inputs or outputs leads out of its sandbox."""
 
 
 class MissingOutputs(AppException):

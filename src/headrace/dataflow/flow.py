@@ -11,14 +11,13 @@ from __future__ import annotations
 import logging
 import time
 import weakref
-from collections import deque
 from concurrent.futures import CancelledError, Future, InvalidStateError
 from contextlib import suppress
 from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, Any, cast
 
-from headrace.compute.executors import DirectExecutor, ThreadPoolExecutor
+from headrace.compute.executors import ThreadPoolExecutor
 from headrace.compute.executors.workers import worker_of
 from headrace.core import (
     Add,
@@ -41,23 +40,29 @@ from headrace.core import (
     WakeAt,
     why,
 )
-from headrace.core.condition import Reply, SmallCondition
+from headrace.core.condition import Reply
+from headrace.dataflow.callbacks import Callbacks
 from headrace.dataflow.dispatcher import Dispatcher, Slot, is_waiting
 from headrace.dataflow.errors import DependencyError, DuplicateLabelError, JoinError, TaskAbandonedError
 from headrace.dataflow.foreign import ForeignFuture, FutureState
 from headrace.dataflow.future import AppFuture
+from headrace.dataflow.handover import handover_to, in_terms_of_apps, log_error
+from headrace.dataflow.local_engine import LocalEngine
 from headrace.dataflow.observers import Observers
-from headrace.dataflow.resolver import substitute
+from headrace.dataflow.resolver import note_unseen_futures, substitute
 from headrace.dataflow.retry import RetryPolicy
 from headrace.dataflow.room import Room
 from headrace.dataflow.task import DONE, JOIN, LAUNCH, TASK, Task, TaskState
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from headrace.compute.executors import LabelledExecutor
     from headrace.core import Instruction, State, Step, Term, Transition, Unit
+    from headrace.dataflow.command import CommandCall, CommandRun
     from headrace.dataflow.config import Config
+    from headrace.dataflow.task import CallOptions
 
 __all__ = ["Flow"]
 
@@ -81,12 +86,14 @@ class Flow:
 
     Args:
         config: the kernel's options.
-        name: what its threads are called.
+        run_dir: the run's directory.
         log: the run's log.
     """
 
-    def __init__(self, config: Config, name: str, log: logging.Logger) -> None:
+    def __init__(self, config: Config, run_dir: Path, log: logging.Logger) -> None:
+        name = f"headrace-{run_dir.name}"
         self._log = log
+        self._scratch = run_dir / "sandboxes"
         self._monotonic = time.monotonic
         self._resolver = config.dependency_resolver
         self._policy = RetryPolicy(config.retries, config.retry_handler, config.backoff)
@@ -99,8 +106,6 @@ class Flow:
         self._foreign: dict[int, ForeignFuture] = {}
         self._foreign_numbers = count()
         self._observers = Observers(self._scheduler)
-        #: Futures whose callbacks are to be called.
-        self._settled: deque[AppFuture[Any]] = deque()
         clock = SystemClock()
         self._keeper = Keeper(clock, partial(self.post, self._tick), name)
         self._mailbox = Mailbox(
@@ -112,11 +117,16 @@ class Flow:
             on_failure=self._give_up,
         )
         self._tell = self._mailbox.tell
+        self._settled = Callbacks(self._defer, self._keeper.wake_now)
         threads = config.internal_tasks_max_threads
         #: Runs the bodies of join apps, callbacks, and retry handlers.
         self.internal = ThreadPoolExecutor("_internal", threads, thread_name_prefix=f"{name}-internal")
         self.internal.start()
-        self._dispatcher = Dispatcher(Slot("_internal", self.internal, threads))
+        self._dispatcher = Dispatcher(
+            Slot("_internal", self.internal, handover_to(self.internal, self._call_ended), threads)
+        )
+        #: Runs the commands of tasks on threads.
+        self._commands = LocalEngine()
 
     # --- called from any thread ---------------------------------------------------------------------------------------
 
@@ -156,9 +166,9 @@ class Flow:
         self.post(self._add_executor, executor, answer)
         answer.get()
 
-    def check_labels(self, labels: tuple[str, ...] | str, app: str) -> None:
-        """Raise UnknownExecutorError unless every label is that of an executor."""
-        self._dispatcher.check(labels, app)
+    def check(self, options: CallOptions) -> None:
+        """Raise UnknownExecutorError or InsufficientResourcesError unless some executor could run such a task."""
+        self._dispatcher.check(options)
 
     def why(self, task: Task) -> list[Wait]:
         """Return what the task waits for, what those wait for, and so on."""
@@ -177,7 +187,7 @@ class Flow:
     def to_shut_down(self) -> list[LabelledExecutor]:
         """Return what must be shut down, in that order: who hands over, who runs, and the internal pool."""
         slots = self._dispatcher.slots
-        submitters = [slot.submitter for slot in slots if slot.submitter is not None]
+        submitters = [thread for slot in slots for thread in slot.handover.threads]
         return [*submitters, *(slot.executor for slot in slots), self.internal]
 
     def tasks(self) -> list[Task]:
@@ -218,10 +228,14 @@ class Flow:
         """End a task that is still running, as failed with TaskAbandonedError."""
         self.post(self._abandon, task, reason)
 
+    def end_commands(self) -> None:
+        """End the commands that still run, and start no more."""
+        self._commands.close()
+
     def close(self) -> None:
         """Call what callbacks are left and end the helper thread. The executors have been shut down."""
         while self._settled:
-            self._run_callbacks()
+            self._settled.call()
         self._keeper.close()
 
     def post(self, message: Callable[..., None], *args: Any) -> None:  # noqa: ANN401 - handed through to the message
@@ -229,9 +243,9 @@ class Flow:
         self._mailbox.post(message, *args)
         if self._settled and not self._mailbox.mine:
             if worker_of() is not None:
-                self._run_callbacks()
+                self._settled.call()
             else:
-                self._defer(self._run_callbacks)
+                self._defer(self._settled.call)
 
     def _catch_up(self) -> None:
         """Wait until what was posted before is done: a submit may return while another thread is at work."""
@@ -240,72 +254,27 @@ class Flow:
             self.post(answer.give, None)
             answer.get()
 
-    def _run_callbacks(self) -> None:
-        with suppress(IndexError):
-            future = self._settled.popleft()
-            if self._settled:
-                # A callback may block for long, and must not keep those of other futures waiting.
-                self._defer(self._run_callbacks)
-            try:
-                future._run_callbacks()  # noqa: SLF001 - a part of the kernel
-            except BaseException:
-                # An interrupt: those that were not called yet are called by another thread.
-                self._settled.append(future)
-                self._keeper.wake_now()
-                raise
-
     def _defer(self, work: Callable[..., None], *args: Any) -> None:  # noqa: ANN401 - handed through to the work
         """Have the work done on the internal pool, or here when that is gone."""
         try:
-            self.internal.execute(work, args, {}, _log_error)
+            self.internal.execute(work, args, {}, log_error)
         except RuntimeError:
             work(*args)
 
     # --- the end of an attempt, told by an executor's thread ----------------------------------------------------------
 
     def _call_ended(self, task: Task, attempt: int, value: Any, error: BaseException | None) -> None:  # noqa: ANN401
-        """Take the end of a call from an executor that tells of it directly, on a worker."""
+        """Take the end of an attempt, on any thread."""
         if error is None:
             self.post(self._succeeded, task, attempt, value)
-        else:
-            self._attempt_failed(task, attempt, error)
-
-    def _future_ended(self, task: Task, attempt: int, future: Future[Any]) -> None:
-        """Take the end of a call from an executor that gave a future, on a thread that may not be kept long."""
-        try:
-            if future.cancelled():
-                error: BaseException | None = CancelledError(f"executor {task.executor!r} cancelled {task}")
-                self.post(self._failed, task, attempt, error)
-                return
-            error = future.exception()
-            value = future.result() if error is None else None
-        except BaseException as raised:  # noqa: BLE001 - a future of another library's, which may raise anything
-            error, value = raised, None
-        if error is None:
-            self.post(self._succeeded, task, attempt, value)
+        elif task.attempt != attempt or task.ended:
+            pass  # It was cancelled: this is only how it came to its end.
+        elif isinstance(error, CancelledError):
+            self.post(self._failed, task, attempt, error)
         elif self._policy.handler is not None and worker_of() is None:
+            # The handler is the user's, and this thread may not be kept long.
             self._defer(self._attempt_failed, task, attempt, error)
         else:
-            self._attempt_failed(task, attempt, error)
-
-    def _hand_over(  # noqa: PLR0917 - posted, so by position
-        self,
-        executor: LabelledExecutor,
-        task: Task,
-        attempt: int,
-        handing_over: _HandingOver,
-        func: Callable[..., Any],
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-    ) -> None:
-        """Submit a task to an executor that is not ours, on the thread kept for that: it may block."""
-        if not handing_over.set_running_or_notify_cancel():
-            return
-        try:
-            future = executor.submit(func, *args, **kwargs)
-            task.exec_future = future
-            future.add_done_callback(partial(self._future_ended, task, attempt))
-        except BaseException as error:  # noqa: BLE001 - whatever an executor refuses with is the attempt's failure
             self._attempt_failed(task, attempt, error)
 
     def _attempt_failed(self, task: Task, attempt: int, error: BaseException) -> None:
@@ -315,13 +284,14 @@ class Flow:
             self.post(self._failed, task, attempt, raised)
 
     def _judge(self, task: Task, attempt: int, error: BaseException) -> None:
+        error = in_terms_of_apps(error)
         verdict = self._policy.judge(task, error)
         history = task.fail_history or [""]
         if verdict.again and not self._closed:
             self._log.info("%s failed and is tried again in %.3g s: %s", task, verdict.delay, history[-1])
             self.post(self._retry, task, attempt, verdict.error, verdict.delay)
         else:
-            _note_unseen_futures(task, error)
+            note_unseen_futures(task, error)
             self._log.warning("%s failed at attempt %d: %s", task, task.fail_count, history[-1], exc_info=verdict.error)
             self.post(self._failed, task, attempt, verdict.error)
 
@@ -346,7 +316,7 @@ class Flow:
 
     def _add_executor(self, executor: LabelledExecutor, answer: Reply[None]) -> None:
         try:
-            slot = self._dispatcher.add(executor)
+            slot = self._dispatcher.add(executor, handover_to(executor, self._call_ended))
         except DuplicateLabelError as error:
             answer.fail(error)
             return
@@ -382,13 +352,11 @@ class Flow:
         if task.state is not _CANCELLED:
             if task.ended:
                 refusal = f"it has ended already: {task.state}"
-            elif not self._cancel_unless_running(task):
-                handing_over = task.exec_future is not None and isinstance(task.exec_future, _HandingOver)
-                if slot is not None and slot.submitter is not None and handing_over:
+            elif not self._cancel_unless_running(task, or_stop=True):
+                if slot is not None and slot.handover.is_under_way(task):
                     # Another thread is in the executor's submit: ask again right after.
-                    slot.submitter.execute(
-                        self.post, (self._cancel, task, answer), {}, partial(_answer_if_dropped, answer)
-                    )
+                    dropped = partial(answer.give, "its executor was shut down while it was being handed over")
+                    slot.handover.after_it(partial(self.post, self._cancel, task, answer), dropped)
                     return
                 stops = slot is not None and slot.executor.stops_running_work
                 can = "has not stopped it" if stops else "cannot stop a call that has begun"
@@ -400,16 +368,19 @@ class Flow:
             self._cancel_unless_running(task)
         answer.give(None)
 
-    def _cancel_unless_running(self, task: Task) -> bool:
+    def _cancel_unless_running(self, task: Task, *, or_stop: bool = False) -> bool:
+        at_work = task.exec_future
         waiting = task.state is _PENDING or task.state is _JOINING
-        if waiting or (task.exec_future is not None and task.exec_future.cancel()):
+        if waiting or (at_work is not None and (or_stop or isinstance(at_work, Future)) and at_work.cancel()):
             self._finish(task, _CANCELLED, CancelledError())
             return True
         return False
 
     def _abandon(self, task: Task, reason: str) -> None:
         if not task.ended:
-            self._finish(task, _FAILED, TaskAbandonedError(f"{task} {reason}"))
+            stopped = task.exec_future is not None and task.exec_future.cancel()
+            became = "has been stopped" if stopped else "cannot be stopped; whether it ended is unknown"
+            self._finish(task, _FAILED, TaskAbandonedError(f"{task} {reason}, and {became}"))
 
     def _foreign_ended(self, unit: ForeignFuture) -> None:
         if self._foreign.get(id(unit.future)) is unit:
@@ -463,17 +434,23 @@ class Flow:
         task.executor = None
         self._tell(Move(task, attempt, _LAUNCHED, self._monotonic()))
         func = cast("Callable[..., Any]", task.func)
-        executor = slot.executor
         try:
-            if slot.submitter is None:
-                cast("DirectExecutor", executor).execute(func, args, kwargs, partial(self._call_ended, task, attempt))
-            else:
-                task.exec_future = handing_over = _HandingOver()
-                work = (task, attempt, handing_over, func, args, kwargs)
-                slot.submitter.execute(self._hand_over, (executor, *work), {}, _log_error)
+            if task.options.command:
+                func = self._command_run(task, slot)
+            slot.handover.give(task, attempt, func, args, kwargs)
         except Exception as error:  # noqa: BLE001 - whatever an executor refuses with is the attempt's failure
             self._defer(self._attempt_failed, task, attempt, error)
         task.executor = slot.label
+
+    def _command_run(self, task: Task, slot: Slot) -> CommandRun:
+        """Return what runs the command of a task: here, where it can be stopped, or wherever its executor is."""
+        options, call = task.options, cast("CommandCall", task.func)
+        memory = 0 if options.resources is None else options.resources.memory
+        here = isinstance(slot.executor, ThreadPoolExecutor)
+        run = call.run(str(task), options.walltime, memory, self._scratch, self._commands if here else None)
+        if here:
+            task.exec_future = run
+        return run
 
     def _propagate(self, broken: Broken) -> None:
         """End a task for which something failed that it waits for."""
@@ -532,7 +509,7 @@ class Flow:
                 else:
                     future.set_exception(error)
             if future._callbacks or future._parts:  # noqa: SLF001 - a part of the kernel
-                self._settled.append(future)
+                self._settled.add(future)
             if self._room is not None:
                 self._room.leave(task)
             task.let_go()
@@ -555,7 +532,7 @@ class Flow:
         """Give the place that the task no longer needs to the next."""
         slot = task.slot
         if slot is not None:
-            slot.tasks.discard(task)
+            slot.give_back(task)
             self._fill(slot)
             # Last: as long as it stands, doing this again does all of it.
             task.slot = None
@@ -594,39 +571,9 @@ class Flow:
                 task.fail(error)
 
 
-class _HandingOver(Future[Any]):
-    """Stands for an executor's future until there is one: cancelled before it runs, the task is not handed over."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._condition = SmallCondition()  # type: ignore[assignment]  # see there
-
-
-def _note_unseen_futures(task: Task, error: BaseException) -> None:
-    """Say so where a container that was not looked into holds futures, since that may be why the call failed."""
-    for value in (*task.args, *(value for key, value in task.kwargs.items() if key != "inputs")):
-        if isinstance(value, list | tuple | set) and any(isinstance(one, Future) for one in value):
-            error.add_note(
-                f"A {type(value).__name__} among the arguments holds futures, which were not waited for: pass it as "
-                "inputs=[...], or use Config(dependency_resolver=DEEP_DEPENDENCY_RESOLVER)"
-            )
-            return
-
-
-def _answer_if_dropped(answer: Reply[str | None], _: object, error: BaseException | None) -> None:
-    if error is not None:
-        answer.give("its executor was shut down while it was being handed over")
-
-
 def _error_of(unit: Unit) -> BaseException:
     error = cast("Task | ForeignFuture", unit).error
     return error if error is not None else CancelledError()
-
-
-def _log_error(_: object, error: BaseException | None) -> None:
-    # What is dropped at shutdown is cancelled, and done by whoever shuts down.
-    if error is not None and not isinstance(error, CancelledError):
-        logger.error("the kernel's own work raised", exc_info=error)
 
 
 def _post_foreign_ended(flow_ref: weakref.ref[Flow], unit: ForeignFuture, _: Future[Any]) -> None:

@@ -56,4 +56,7 @@ class ForeignFuture(Unit):
         return self.future.exception()
 
     def __str__(self) -> str:
-        return self.name
+        try:
+            return repr(self.future)
+        except Exception:  # noqa: BLE001 - another library's, which may raise anything
+            return self.name

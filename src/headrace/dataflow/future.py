@@ -167,7 +167,10 @@ class AppFuture(_WorkflowFuture[R]):
 
     @property
     def stdout(self) -> Any:  # noqa: ANN401 - one of several forms
-        """Where standard output goes, as given in the call, AUTO_LOGNAME replaced by the path; None if not given."""
+        """Where standard output goes, as given in the call; None if not given.
+
+        AUTO_LOGNAME is replaced by the path, and a `File` by its `DataFuture`, to be given to other apps.
+        """
         return self._streams[0]
 
     @property
@@ -340,8 +343,8 @@ class DataFuture(_Part["File"]):
 
     @property
     def filename(self) -> str:
-        """The last part of the file's path."""
-        return self._file.filename
+        """The file's path: the same as `filepath`, as in Parsl."""
+        return self._file.filepath
 
     def cancel(self) -> bool:
         """Cancel the task that writes the file; see `AppFuture.cancel`."""

@@ -21,6 +21,7 @@ from headrace.dataflow.config import Config, labelled
 from headrace.dataflow.errors import ConfigurationError, DuplicateLabelError, KernelClosedError
 from headrace.dataflow.flow import Flow
 from headrace.dataflow.future import AppFuture
+from headrace.dataflow.options import executor_labels, options_of_call
 from headrace.dataflow.resolver import gather
 from headrace.dataflow.rundir import make_run_dir
 from headrace.dataflow.runlog import open_run_log
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from headrace.compute.executors import LabelledExecutor
     from headrace.core import Transition, Wait
 
-__all__ = ["DataFlowKernel", "check_function", "executor_labels"]
+__all__ = ["DataFlowKernel", "check_function"]
 
 logger = logging.getLogger(__name__)
 
@@ -71,7 +72,7 @@ class DataFlowKernel:
         self._tids = count()
         self._log, self._close_log = open_run_log(self._run_dir, to_file=config.initialize_logging)
         self._log.info("run %s in %s", self._run_id, self._run_dir)
-        self._flow = Flow(config, f"headrace-{self._run_dir.name}", self._log)
+        self._flow = Flow(config, self._run_dir, self._log)
         self._at_exit = _register_at_exit(self)
         try:
             self.add_executors(config.labelled_executors)
@@ -162,8 +163,10 @@ class DataFlowKernel:
         """Submit one call of an app: `submit` without reserved argument names."""
         if self._closed:
             raise self._closed_error()
-        if options.executors != "all":
-            self._flow.check_labels(options.executors, options.name)
+        if kwargs:
+            options = options_of_call(options, kwargs)
+        if options.executors != "all" or options.resources is not None:
+            self._flow.check(options)
         inputs = kwargs.get("inputs") if kwargs else None
         if isinstance(inputs, list):
             # As it is now: the caller may go on appending to it.
@@ -174,7 +177,7 @@ class DataFlowKernel:
         future: AppFuture[Any] = AppFuture(task)
         task.future = future
         if kwargs:
-            task.kwargs = name_streams(task, future, self._run_dir)
+            task.kwargs = name_streams(task, future, self._run_dir, self._config.std_autopath)
             name_outputs(task, future)
         self._flow.submit(task)
         return future
@@ -232,7 +235,7 @@ class DataFlowKernel:
 
         It waits for at most `Config.cleanup_timeout`. On return every future has ended, the executors are shut down,
         and no thread of theirs is left but those of calls that could not be stopped in time. These are named in a
-        warning, and their futures end with TaskAbandonedError; the command of a bash app among them goes on. An
+        warning, and their futures end with TaskAbandonedError. Commands, and calls on processes, are stopped then. An
         interrupt ends the waiting, not the cleaning, and is raised at the end.
 
         Raises:
@@ -290,11 +293,12 @@ class DataFlowKernel:
     def _abandon_tasks(self, _: float | None) -> None:
         for task in self._flow.tasks():
             where = f"on executor {task.executor!r}"
-            reason = f"was still running {where} when its kernel was cleaned up, and cannot be stopped"
+            reason = f"was still running {where} when its kernel was cleaned up"
             logger.warning("%s %s; wait for your tasks, or raise Config(cleanup_timeout=...)", task, reason)
-            self._flow.abandon(task, f"{reason}; whether it ended is unknown")
+            self._flow.abandon(task, reason)
 
     def _shut_down_executors(self, deadline: float | None) -> None:
+        self._flow.end_commands()
         for executor in self._flow.to_shut_down():
             executor.owner = None
             _shut_down(executor, deadline)
@@ -312,20 +316,6 @@ class DataFlowKernel:
 
     def _closed_error(self) -> KernelClosedError:
         return KernelClosedError(f"{self!r} takes no more tasks; load a new one with headrace.load()")
-
-
-def executor_labels(executors: object, app: str) -> tuple[str, ...] | str:
-    """Return the labels in the form that `CallOptions` has.
-
-    Raises:
-        ConfigurationError: it is neither ``"all"`` nor a list of labels.
-    """
-    if isinstance(executors, str) and executors == "all":
-        return "all"
-    labels = list(executors) if isinstance(executors, list | tuple) else []
-    if labels and all(isinstance(label, str) and label != "all" for label in labels):
-        return tuple(dict.fromkeys(labels))
-    raise ConfigurationError(f"app {app!r}: executors must be 'all' or a list of executors' labels, not {executors!r}")
 
 
 def check_function(func: object) -> None:

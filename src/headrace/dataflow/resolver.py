@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-__all__ = ["DEEP_DEPENDENCY_RESOLVER", "SHALLOW_DEPENDENCY_RESOLVER", "DependencyResolver", "gather", "substitute"]
+    from headrace.dataflow.task import Task
+
+__all__ = [
+    "DEEP_DEPENDENCY_RESOLVER",
+    "SHALLOW_DEPENDENCY_RESOLVER",
+    "DependencyResolver",
+    "gather",
+    "note_unseen_futures",
+    "substitute",
+]
 
 
 _CONTAINERS = (list, tuple, set, frozenset, dict)
@@ -151,3 +160,14 @@ SHALLOW_DEPENDENCY_RESOLVER: Final = DependencyResolver(_gather_shallow, _unwrap
 
 #: Also futures within lists, tuples, sets and dicts (keys and values), however deep.
 DEEP_DEPENDENCY_RESOLVER: Final = DependencyResolver(_gather_deep, _unwrap_deep)
+
+
+def note_unseen_futures(task: Task, error: BaseException) -> None:
+    """Say so where a container that was not looked into holds futures, since that may be why the call failed."""
+    for value in (*task.args, *(value for key, value in task.kwargs.items() if key != "inputs")):
+        if isinstance(value, list | tuple | set) and any(isinstance(one, Future) for one in value):
+            error.add_note(
+                f"A {type(value).__name__} among the arguments holds futures, which were not waited for: pass it as "
+                "inputs=[...], or use Config(dependency_resolver=DEEP_DEPENDENCY_RESOLVER)"
+            )
+            return

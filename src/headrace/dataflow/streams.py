@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from enum import Enum
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from headrace.data import File
@@ -12,11 +11,12 @@ from headrace.dataflow.errors import BadStdStreamFile
 from headrace.dataflow.future import AppFuture, DataFuture
 
 if TYPE_CHECKING:
-    from typing import IO
+    from collections.abc import Callable
+    from pathlib import Path
 
     from headrace.dataflow.task import Task
 
-__all__ = ["AUTO_LOGNAME", "AutoLogname", "Stream", "name_outputs", "name_streams", "open_stream"]
+__all__ = ["AUTO_LOGNAME", "AutoLogname", "Stream", "file_of_stream", "name_outputs", "name_streams"]
 
 # So many tasks' logs go to one directory: file systems and people get slow with more.
 _LOGS_PER_DIRECTORY = 10_000
@@ -24,6 +24,7 @@ _LOGS_PER_DIRECTORY = 10_000
 _DEFAULT_MODE = "a"
 
 _PAIR = 2
+_MODES = {"a", "a+", "w", "w+", "x", "x+"}
 
 
 class AutoLogname(Enum):
@@ -39,7 +40,9 @@ AUTO_LOGNAME: Final[Literal[AutoLogname.AUTO_LOGNAME]] = AutoLogname.AUTO_LOGNAM
 Stream = str | os.PathLike[str] | tuple[str | os.PathLike[str], str] | AutoLogname | None
 
 
-def name_streams(task: Task, future: AppFuture[Any], run_dir: Path) -> dict[str, Any]:
+def name_streams(
+    task: Task, future: AppFuture[Any], run_dir: Path, autopath: Callable[[Task, str], Stream] | None = None
+) -> dict[str, Any]:
     """Return the task's keyword arguments with AUTO_LOGNAME as a path; tell the future where its streams go."""
     kwargs = task.kwargs
     if "stdout" not in kwargs and "stderr" not in kwargs:
@@ -47,10 +50,15 @@ def name_streams(task: Task, future: AppFuture[Any], run_dir: Path) -> dict[str,
     named = dict(kwargs)
     for stream in ("stdout", "stderr"):
         if named.get(stream) is AUTO_LOGNAME:
+            if autopath is not None:
+                named[stream] = autopath(task, stream)
+                continue
             label = f"_{kwargs['label']}" if kwargs.get("label") else ""
             directory = run_dir / "task_logs" / f"{task.id // _LOGS_PER_DIRECTORY:04}"
             named[stream] = str(directory / f"task_{task.id}_{task.name}{label}.{stream}")
-    future._streams = (named.get("stdout"), named.get("stderr"))  # noqa: SLF001 - a part of the kernel
+    shown = (named.get(stream) for stream in ("stdout", "stderr"))
+    out, err = (DataFuture(future, one) if isinstance(one, File) else one for one in shown)
+    future._streams = (out, err)  # noqa: SLF001 - a part of the kernel
     return named
 
 
@@ -74,23 +82,19 @@ def name_outputs(task: Task, future: AppFuture[Any]) -> None:
     ]
 
 
-def open_stream(name: str, stream: Stream) -> IO[bytes] | None:
-    """Open a file for a command's `name` ("stdout" or "stderr"), making its directory; None for None.
+def file_of_stream(name: str, stream: Stream) -> tuple[str, str] | None:
+    """Return the file that `stdout` or `stderr` (`name`) of a call means, and the mode to open it in; None for None.
 
     Raises:
-        BadStdStreamFile: it is not one of the forms of `Stream`, or cannot be opened.
+        BadStdStreamFile: it is not one of the forms of `Stream`.
     """
     if stream is None:
         return None
     path, mode = stream if isinstance(stream, tuple) and len(stream) == _PAIR else (stream, _DEFAULT_MODE)
-    if not isinstance(path, str | os.PathLike) or mode not in {"a", "a+", "w", "w+", "x"}:
+    if not isinstance(path, str | os.PathLike) or mode not in _MODES:
         msg = f"{name} must be a path, a (path, mode) pair with mode 'a', 'w' or 'x', or AUTO_LOGNAME, not {stream!r}"
         raise BadStdStreamFile(msg)
     try:
-        place = Path(path)
-        place.parent.mkdir(parents=True, exist_ok=True)
-        opened: IO[bytes] = place.open(f"{mode[0]}b")
-    except (OSError, ValueError) as error:
-        msg = f"{name} cannot be written to {path}: {error}"
-        raise BadStdStreamFile(msg) from error
-    return opened
+        return os.fspath(path), mode[0]
+    except ValueError as error:
+        raise BadStdStreamFile(f"{name} cannot be written to {path!r}: {error}") from error

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from concurrent.futures import Future
 
+    from headrace.compute.executors import Stoppable
+    from headrace.compute.resources import Resources
     from headrace.dataflow.dispatcher import Slot
     from headrace.dataflow.flow import Flow
     from headrace.dataflow.future import AppFuture
@@ -74,6 +76,12 @@ class CallOptions:
     priority: int = 0
     #: Whether the body returns futures to be joined.
     join: bool = False
+    #: Whether it runs a command: `func` is a `CommandCall`.
+    command: bool = False
+    #: Seconds after which an attempt is ended.
+    walltime: float | None = None
+    #: What it needs for itself; None: a place on any executor.
+    resources: Resources | None = None
     #: Whether equal calls may share a result. Of no effect yet.
     cache: bool = False
     #: Arguments that make no difference to whether calls are equal.
@@ -135,7 +143,8 @@ class Task(Unit):
         self.error: BaseException | None = None
         # The rest is the kernel's: where the task is, and who is told.
         self.future: AppFuture[Any] | None = None
-        self.exec_future: Future[Any] | None = None
+        #: What can stop the attempt that runs: an executor's future, or less; None: nothing can.
+        self.exec_future: Future[Any] | Stoppable | None = None
         self.slot: Slot | None = None
         #: Its place in the order of those that wait for an executor; 0 while it does not.
         self.turn = 0
@@ -160,11 +169,23 @@ class Task(Unit):
             KeyError: there is no such field.
         """
         name = _RECORD_KEYS.get(key)
-        if name is None:
-            raise KeyError(key)
-        value = getattr(self, name)
-        return [] if value is None and key == "fail_history" else value
+        if name is not None:
+            value = getattr(self, name)
+            return [] if value is None and key == "fail_history" else value
+        option = _OPTION_KEYS.get(key)
+        if option is not None:
+            return getattr(self.options, option)
+        if key in {"inputs", "outputs", "stdout", "stderr"}:
+            return self.kwargs.get(key)
+        raise KeyError(key)
 
+
+_OPTION_KEYS: Final = {
+    "ignore_for_cache": "ignore_for_cache",
+    "join": "join",
+    "memoize": "cache",
+    "resource_specification": "resources",
+}
 
 _RECORD_KEYS: Final = {
     "args": "args",

@@ -16,8 +16,12 @@ from headrace.dataflow.task import CallOptions, Task, TaskState
 if TYPE_CHECKING:
     from headrace.compute.executors import LabelledExecutor
     from headrace.dataflow.flow import Flow
+    from headrace.dataflow.handover import Handover
 
 numbers = count()
+
+#: Nothing is handed over here.
+NOWHERE = cast("Handover", None)
 
 
 def task(executors: tuple[str, ...] | str = "all", priority: int = 0) -> Task:
@@ -26,9 +30,9 @@ def task(executors: tuple[str, ...] | str = "all", priority: int = 0) -> Task:
 
 
 def dispatcher(**sizes: int | None) -> Dispatcher:
-    made = Dispatcher(Slot("joins", ThreadPoolExecutor("joins", 1), 1))
+    made = Dispatcher(Slot("joins", ThreadPoolExecutor("joins", 1), NOWHERE, 1))
     for label, size in sizes.items():
-        made.add(executor(label, size))
+        made.add(executor(label, size), NOWHERE)
     return made
 
 
@@ -156,7 +160,7 @@ def test_an_executor_added_later_takes_what_waits() -> None:
     made, running, waiting = dispatcher(a=1), task(), task()
     placed(made, running, waiting)
 
-    slot = made.add(ThreadPoolExecutor("b", 1))
+    slot = made.add(ThreadPoolExecutor("b", 1), NOWHERE)
 
     assert made.next_for(slot) is waiting
 
@@ -182,19 +186,19 @@ def test_two_executors_with_one_label_are_refused_naming_both() -> None:
     made = dispatcher(a=1)
 
     with pytest.raises(DuplicateLabelError, match=r"'a'.*max_threads=1.*max_threads=2"):
-        made.add(ThreadPoolExecutor("a", 2))
+        made.add(ThreadPoolExecutor("a", 2), NOWHERE)
 
 
 def test_a_label_that_no_executor_has_is_refused_listing_those_there_are() -> None:
     made = dispatcher(a=1, b=1)
 
     with pytest.raises(UnknownExecutorError, match=r"app 'f' asks for executor 'c', .*it has: 'a', 'b'"):
-        made.check(("a", "c"), "f")
+        made.check(CallOptions(name="f", executors=("a", "c")))
 
 
 @pytest.mark.parametrize("labels", ["all", ("a",), ("b", "a")])
 def test_labels_that_executors_have_are_good(labels: tuple[str, ...] | str) -> None:
-    dispatcher(a=1, b=1).check(labels, "f")
+    dispatcher(a=1, b=1).check(CallOptions(name="f", executors=labels))
 
 
 def test_many_waiting_tasks_go_in_order_of_priority_and_arrival() -> None:
