@@ -10,35 +10,31 @@ import argparse
 import json
 from pathlib import Path
 
-from benchmarks.backends import IMPORTS, open_backend
-from benchmarks.measures import MEASURES, import_time
+from benchmarks.backends import IMPORTS, opener
+from benchmarks.cells import BACKENDS, CELLS
+from benchmarks.measures import MEASURES
+from benchmarks.measures.common import Start
+from benchmarks.measures.importing import import_time
 
 __all__ = ["main"]
 
 
 def main() -> None:
     """Measure one cell on one backend, once."""
+    groups = {cell.name: cell.group.name for cell in CELLS}
     parser = argparse.ArgumentParser(prog="python -m benchmarks.driver")
-    parser.add_argument("cell", choices=[*MEASURES, "import"])
-    parser.add_argument("backend", choices=list(IMPORTS))
+    parser.add_argument("cell", choices=list(groups))
+    parser.add_argument("backend", choices=BACKENDS)
     parser.add_argument("n", type=int)
     parser.add_argument("--scratch", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
-    figures = _measure(arguments.cell, arguments.backend, arguments.n, arguments.scratch)
+    if arguments.cell == "import":
+        figures = import_time(IMPORTS[arguments.backend])
+    else:
+        open_backend = opener(groups[arguments.cell], arguments.backend)
+        figures = MEASURES[arguments.cell](Start(open_backend, arguments.scratch), arguments.n)
     arguments.out.write_text(json.dumps(figures), encoding="utf-8")
-
-
-def _measure(cell: str, name: str, n: int, scratch: Path) -> dict[str, list[float]]:
-    if cell == "import":
-        return import_time(IMPORTS[name])
-    backend = open_backend(name, scratch)
-    try:
-        return MEASURES[cell](backend, n)
-    finally:
-        if backend.open_gate is not None:
-            backend.open_gate()  # a measure that failed half-way must not leave threads waiting
-        backend.close()
 
 
 if __name__ == "__main__":

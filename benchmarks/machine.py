@@ -12,7 +12,7 @@ from pathlib import Path
 
 __all__ = ["Machine", "describe"]
 
-_PACKAGES = ("headrace", "parsl", "distributed")
+_PACKAGES = ("headrace", "pebble", "parsl", "ray", "distributed")
 
 
 @dataclass(frozen=True, slots=True)

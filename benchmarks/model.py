@@ -1,4 +1,4 @@
-"""The values that travel through a run: a cell, its entries, a sample.
+"""The values that travel through a run: a group of cells, a cell, its entries, a sample.
 
 Everything is frozen and pure; only `runner` and `driver` touch clocks and processes.
 """
@@ -10,7 +10,22 @@ from typing import Any
 
 from benchmarks.noise import is_quiet
 
-__all__ = ["Cell", "Entry", "Figure", "Sample"]
+__all__ = ["Cell", "Entry", "Figure", "Group", "Sample"]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Cells that the same systems take part in: one table, one column a system.
+
+    A backend's name tells whose it is, and is the same in every group: `headrace` is always ours.
+    """
+
+    name: str
+    title: str
+    columns: dict[str, str]
+    """Backend name to what a column calls it, in the order of the columns."""
+    ratios: tuple[tuple[str, str], ...]
+    """Pairs of backends: the figure of the first is also given as a multiple of that of the second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +39,8 @@ class Figure:
     unit: str
     from_n: int = 0
     """The size below which it says nothing and is not shown."""
+    compared: bool = True
+    """Whether ratios say something: not for a difference that may be next to nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +61,7 @@ class Cell:
 
     name: str
     """What `--only` takes."""
+    group: Group
     title: str
     figures: tuple[Figure, ...]
     entries: tuple[Entry, ...]
@@ -71,6 +89,8 @@ class Sample:
     """Share of the machine's processor time that went to anything but the sample's processes."""
     wall: float = 0.0
     """Seconds the whole process took."""
+    left: int = 0
+    """Processes that it left behind and that had to be killed."""
 
     @property
     def quiet(self) -> bool:

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
+from itertools import groupby
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.cells import BACKENDS
 from benchmarks.targets import TIMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from benchmarks.machine import Machine
-    from benchmarks.model import Cell, Figure, Sample
+    from benchmarks.model import Cell, Figure, Group, Sample
     from benchmarks.summary import Summary, Value
     from benchmarks.targets import Verdict
 
 __all__ = ["as_json", "markdown", "number", "spread"]
-
-_OURS = "headrace"
-#: Backends whose figure is also given as a multiple of ours.
-_RATIOS = ("futures", "parsl-nolog", "parsl")
 
 
 def number(value: float) -> str:
@@ -45,10 +42,11 @@ def markdown(cells: Sequence[Cell], summary: Summary, verdicts: Iterable[Verdict
         note,
         "### Against the targets",
         _table(("", "target", "measured", ""), (_verdict_row(verdict) for verdict in verdicts)),
-        "### All figures",
-        _table(_heading(), (row for cell in cells for row in _cell_rows(cell, summary))),
     ]
-    if summary.sizes("curve", _OURS) or summary.sizes("curve", "futures"):
+    for group, members in groupby(cells, key=attrgetter("group")):
+        rows = [row for cell in members for row in _cell_rows(cell, summary)]
+        parts += [f"### {group.title}", _table(_heading(group), rows)]
+    if summary.sizes("curve", "headrace") or summary.sizes("curve", "futures"):
         parts += ["### Cost of a task by the number of tasks", "![Cost of a task](performance-curve.svg)"]
     return "\n\n".join(parts) + "\n"
 
@@ -78,8 +76,9 @@ def _verdict_row(verdict: Verdict) -> tuple[str, ...]:
     return target.title, target.wanted, measured, verdict.outcome.value
 
 
-def _heading() -> tuple[str, ...]:
-    return ("", "", *BACKENDS.values(), *(f"{BACKENDS[peer]} ÷ {BACKENDS[_OURS]}" for peer in _RATIOS))
+def _heading(group: Group) -> tuple[str, ...]:
+    columns = group.columns
+    return ("", "", *columns.values(), *(f"{columns[peer]} ÷ {columns[ours]}" for peer, ours in group.ratios))
 
 
 def _cell_rows(cell: Cell, summary: Summary) -> Iterable[tuple[str, ...]]:
@@ -88,7 +87,7 @@ def _cell_rows(cell: Cell, summary: Summary) -> Iterable[tuple[str, ...]]:
     for figure in cell.figures:
         for size in _row_sizes(cell, figure, summary):
             what = figure.title if size is None else f"{_grouped(size)}: {figure.title}"
-            columns = (_column(cell, figure, backend, size, summary) for backend in BACKENDS)
+            columns = (_column(cell, figure, backend, size, summary) for backend in cell.group.columns)
             yield (title, f"{what}, {figure.unit}", *columns, *_ratios(cell, figure, size, summary))
             title = ""
 
@@ -96,7 +95,7 @@ def _cell_rows(cell: Cell, summary: Summary) -> Iterable[tuple[str, ...]]:
 def _row_sizes(cell: Cell, figure: Figure, summary: Summary) -> list[int | None]:
     if not cell.sized:
         return [None]
-    sizes = {n for backend in BACKENDS for n in summary.sizes(cell.name, backend)}
+    sizes = {n for backend in cell.group.columns for n in summary.sizes(cell.name, backend)}
     return [*sorted(n for n in sizes if n >= figure.from_n)]
 
 
@@ -117,18 +116,19 @@ def _column(cell: Cell, figure: Figure, backend: str, size: int | None, summary:
         reason = summary.error(cell.name, backend, n) or "no figure"
         return f"failed ({reason.replace('|', '/')})"
     foreign = "" if size is not None or n == cell.n else f" (n = {_grouped(n)})"
-    return spread(value) + foreign
+    failed, tried = summary.failed(cell.name, backend, n)
+    return spread(value) + foreign + (f" ({failed} of {tried} failed)" if failed else "")
 
 
 def _ratios(cell: Cell, figure: Figure, size: int | None, summary: Summary) -> Iterable[str]:
-    ours = _size(cell, _OURS, size, summary)
-    for peer in _RATIOS:
-        theirs = _size(cell, peer, size, summary)
+    for peer, own in cell.group.ratios:
+        ours, theirs = _size(cell, own, size, summary), _size(cell, peer, size, summary)
         # Whole seconds compare only at one size; what is per task compares at any.
-        if ours is None or theirs is None or (figure.unit == "s" and ours != theirs):
+        comparable = figure.compared and (figure.unit != "s" or ours == theirs)
+        if ours is None or theirs is None or not comparable:
             yield "-"
             continue
-        found = summary.ratio(cell.name, figure.key, (peer, theirs), (_OURS, ours))
+        found = summary.ratio(cell.name, figure.key, (peer, theirs), (own, ours))
         yield f"{'~' if found[1] else ''}{number(found[0])}{TIMES}" if found else "-"
 
 

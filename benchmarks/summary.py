@@ -61,6 +61,11 @@ class Summary:
         """Why a sample failed, if one did."""
         return next((s.error for s in self._groups.get((cell, backend, n), ()) if s.error is not None), None)
 
+    def failed(self, cell: str, backend: str, n: int) -> tuple[int, int]:
+        """How many samples failed, of how many."""
+        samples = self._groups.get((cell, backend, n), [])
+        return sum(sample.error is not None for sample in samples), len(samples)
+
     def series(self, cell: str, figure: str, backend: str) -> list[tuple[int, Value]]:
         """Size and value of a figure, by ascending size, where there is one."""
         pairs = ((n, self.value(cell, figure, backend, n)) for n in self.sizes(cell, backend))

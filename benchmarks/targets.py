@@ -17,7 +17,18 @@ if TYPE_CHECKING:
 
     from benchmarks.summary import Summary
 
-__all__ = ["TARGETS", "TIMES", "AtLeastTimes", "AtMost", "GrowsAtMost", "Outcome", "Target", "Verdict", "judge"]
+__all__ = [
+    "TARGETS",
+    "TIMES",
+    "AtLeastTimes",
+    "AtMost",
+    "AtMostTimes",
+    "GrowsAtMost",
+    "Outcome",
+    "Target",
+    "Verdict",
+    "judge",
+]
 
 _OURS = "headrace"
 TIMES = "\u00d7"
@@ -52,6 +63,7 @@ class AtMost:
     cell: str
     figure: str
     n: int
+    backend: str = _OURS
 
     @property
     def wanted(self) -> str:
@@ -60,7 +72,7 @@ class AtMost:
 
     def judge(self, summary: Summary) -> Verdict:
         """Compare the median with the limit."""
-        value = summary.value(self.cell, self.figure, _OURS, self.n)
+        value = summary.value(self.cell, self.figure, self.backend, self.n)
         if value is None:
             return Verdict(self, None, Outcome.UNMEASURED)
         return Verdict(self, value.median, _outcome(holds=value.median <= self.limit), value.noisy)
@@ -84,14 +96,36 @@ class AtLeastTimes:
 
     def judge(self, summary: Summary) -> Verdict:
         """Compare the ratio of the medians with the limit."""
-        ours, theirs = summary.sizes(self.cell, _OURS), summary.sizes(self.cell, self.peer)
-        if not ours or not theirs:
-            return Verdict(self, None, Outcome.UNMEASURED)
-        found = summary.ratio(self.cell, self.figure, (self.peer, theirs[-1]), (_OURS, ours[-1]))
+        found = _times(summary, self.cell, self.figure, over=self.peer, under=_OURS)
         if found is None:
             return Verdict(self, None, Outcome.UNMEASURED)
         ratio, noisy = found
         return Verdict(self, ratio, _outcome(holds=ratio >= self.limit), noisy)
+
+
+@dataclass(frozen=True, slots=True)
+class AtMostTimes:
+    """Headrace's figure is at most so many times a peer's, each at the largest size it was measured at."""
+
+    title: str
+    limit: float
+    cell: str
+    figure: str
+    peer: str
+    unit: str = TIMES
+
+    @property
+    def wanted(self) -> str:
+        """The target as a cell of the table."""
+        return f"≤ {self.limit:g}{TIMES}"
+
+    def judge(self, summary: Summary) -> Verdict:
+        """Compare the ratio of the medians with the limit."""
+        found = _times(summary, self.cell, self.figure, over=_OURS, under=self.peer)
+        if found is None:
+            return Verdict(self, None, Outcome.UNMEASURED)
+        ratio, noisy = found
+        return Verdict(self, ratio, _outcome(holds=ratio <= self.limit), noisy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +154,7 @@ class GrowsAtMost:
         return Verdict(self, exponent, _outcome(holds=exponent <= self.limit), any(value.noisy for _, value in points))
 
 
-Target = AtMost | AtLeastTimes | GrowsAtMost
+Target = AtMost | AtLeastTimes | AtMostTimes | GrowsAtMost
 
 TARGETS: tuple[Target, ...] = (
     AtMost("No-op, each task", 35, "µs", "noop", "us_per_task", 10_000),
@@ -135,12 +169,32 @@ TARGETS: tuple[Target, ...] = (
     GrowsAtMost("1 000 to 1 000 000 tasks: linear", 1.1, "curve", "us_per_task", 1_000_000),
     AtMost("A million tasks, kept by each after the end", 150, "bytes", "curve", "kept_bytes", 1_000_000),
     AtMost("`import headrace`", 150, "ms", "import", "ms", 1),
+    AtMostTimes("On processes: no-op, against the bare pool", 1.2, "process-noop", "us_per_task", "futures"),
+    AtLeastTimes("The same, against Parsl as it comes", 8, "process-noop", "us_per_task", "parsl"),
+    AtLeastTimes("The same, against Parsl bare", 8, "process-noop", "us_per_task", "parsl-nolog"),
+    AtLeastTimes("The same, against Ray", 1, "process-noop", "us_per_task", "ray"),
+    AtLeastTimes("The same, against Dask", 1, "process-noop", "us_per_task", "dask"),
+    AtMost("Starting two workers, to the first result", 150, "ms", "process-start", "first_ms", 1),
+    AtMost("A killed worker replaced, to the next result", 100, "ms", "process-replace", "next_ms", 10),
+    AtMost("A command `true` with a shell, over `subprocess.run`", 4, "ms", "command-latency", "over_ms", 100),
+    AtMost("Without a shell, likewise", 4, "ms", "command-latency", "over_ms", 100, "headrace-argv"),
+    AtMost("200 commands with a shell at once, each", 5, "ms", "command-throughput", "ms_per_command", 200),
+    AtMost("Without a shell, likewise", 5, "ms", "command-throughput", "ms_per_command", 200, "headrace-argv"),
+    AtMost("A command that prints a gigabyte, growth", 10, "MB", "command-output", "grown_mb", 1_000_000_000),
 )
 
 
 def judge(summary: Summary, targets: Iterable[Target] = TARGETS) -> list[Verdict]:
     """A verdict for every target, in their order."""
     return [target.judge(summary) for target in targets]
+
+
+def _times(summary: Summary, cell: str, figure: str, *, over: str, under: str) -> tuple[float, bool] | None:
+    """The ratio of two backends' figures, each at the largest size it was tried at; see `Summary.ratio`."""
+    above, below = summary.sizes(cell, over), summary.sizes(cell, under)
+    if not above or not below:
+        return None
+    return summary.ratio(cell, figure, (over, above[-1]), (under, below[-1]))
 
 
 def _outcome(*, holds: bool) -> Outcome:

@@ -1,4 +1,4 @@
-"""The backends: one module a system, each with `open_backend(scratch) -> Backend`.
+"""The backends: one module a system and kind of task, each with `open_backend(scratch) -> Backend`, or `Commands`.
 
 A module is imported only in the process that measures it, and names its system by string, so that neither the suite's
 tests nor its type checks need any peer installed.
@@ -7,22 +7,53 @@ tests nor its type checks need any peer installed.
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable
 
-    from benchmarks.backends.base import Backend
+__all__ = ["BACKENDS", "IMPORTS", "opener"]
 
-__all__ = ["IMPORTS", "open_backend"]
 
-_MODULES = {
-    "headrace": "benchmarks.backends.headrace_threads",
-    "futures": "benchmarks.backends.futures_threads",
-    "parsl-nolog": "benchmarks.backends.parsl_threads_nolog",
-    "parsl": "benchmarks.backends.parsl_threads",
-    "dask": "benchmarks.backends.dask_processes",
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """Where a backend comes from: a module of this package, and options for its `open_backend`."""
+
+    module: str
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+_SOURCES: dict[str, dict[str, _Source]] = {
+    "threads": {
+        "headrace": _Source("headrace_threads"),
+        "futures": _Source("futures_threads"),
+        "parsl-nolog": _Source("parsl_threads", {"initialize_logging": False}),
+        "parsl": _Source("parsl_threads"),
+        "dask": _Source("dask_processes"),
+    },
+    "processes": {
+        "headrace": _Source("headrace_processes"),
+        "futures": _Source("futures_processes"),
+        "pebble": _Source("pebble_processes"),
+        "parsl-nolog": _Source("parsl_processes", {"bare": True}),
+        "parsl": _Source("parsl_processes"),
+        "ray": _Source("ray_processes"),
+        "dask": _Source("dask_processes"),
+    },
+    "commands": {
+        "headrace": _Source("headrace_commands"),
+        "headrace-argv": _Source("headrace_commands", {"shell": False}),
+        "futures": _Source("futures_commands"),
+        "futures-argv": _Source("futures_commands", {"shell": False}),
+        "parsl-nolog": _Source("parsl_commands", {"initialize_logging": False}),
+        "parsl": _Source("parsl_commands"),
+    },
 }
+
+#: Group to the names of the backends it has.
+BACKENDS = {group: tuple(sources) for group, sources in _SOURCES.items()}
 
 #: What a program that uses the backend imports: measured by the cell `import`.
 IMPORTS = {
@@ -34,12 +65,15 @@ IMPORTS = {
 }
 
 
-def open_backend(name: str, scratch: Path) -> Backend:
-    """Start the backend called `name`, ready for tasks; whatever it writes goes below `scratch`.
+def opener(group: str, name: str) -> Callable[..., Any]:
+    """Import the module of a backend; what is returned starts it: ``open(scratch, **options)``.
+
+    Whatever the backend writes goes below `scratch`.
 
     Raises:
-        KeyError: no backend has this name.
+        KeyError: the group has no backend of this name.
         ImportError: its system is not installed.
     """
-    opened: Backend = importlib.import_module(_MODULES[name]).open_backend(scratch)
-    return opened
+    source = _SOURCES[group][name]
+    module = importlib.import_module(f"{__name__}.{source.module}")
+    return partial(module.open_backend, **source.options)

@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["WORKERS", "Backend", "Gate", "Pending", "RootFailed"]
+__all__ = ["PROCESSES", "WORKERS", "Backend", "Commands", "Gate", "Pending", "RootFailed"]
 
 #: Threads of every threaded backend.
 WORKERS = 4
+
+#: Worker processes of every backend that has them.
+PROCESSES = 2
 
 
 class RootFailed(Exception):
@@ -65,6 +68,8 @@ class Backend:
     """Returns when everything submitted has ended, also what nobody holds a future of."""
     close: Callable[[], None]
     """Stops the system."""
+    gather: Callable[[list[Any]], object] | None = None
+    """Fetches the results of a list, where the system has a better way than to ask one future after another."""
     nap: Callable[[], Pending] | None = None
     """Sleeps a millisecond."""
     leaf: Callable[[], Pending] | None = None
@@ -73,3 +78,19 @@ class Backend:
     """Fails when the gate opens; None where a dependent of a failure is not the system's business."""
     open_gate: Callable[[], None] | None = None
     """Releases every `leaf` and `failing_root`."""
+    die: Callable[[str], Pending] | None = None
+    """Kills the worker that it runs on, see `tasks.die`; None where that would be the end of everything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Commands:
+    """A started system and the commands every one of them can run as tasks. Each task's result is the exit code."""
+
+    true: Callable[[], Pending]
+    """Runs the command `true`."""
+    output: Callable[[int, str], Pending]
+    """Prints so many bytes to the file of that path."""
+    bare: tuple[str, ...]
+    """The argument list of what `true` starts: with a shell around it, or without."""
+    close: Callable[[], None]
+    """Stops the system."""

@@ -1,24 +1,30 @@
-"""Dask's distributed scheduler with two worker processes, driven by `client.submit` one task at a time."""
+"""Dask's distributed scheduler with worker processes of one thread, driven by `client.submit` one task at a time."""
 
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.backends import tasks
-from benchmarks.backends.base import Backend
+from benchmarks.backends.base import PROCESSES, Backend
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = ["open_backend"]
 
+_dask: Any = importlib.import_module("dask")
+_distributed: Any = importlib.import_module("distributed")
 
-def open_backend(scratch: Path) -> Backend:
-    """Start a local cluster of two single-threaded workers, without its dashboard."""
-    distributed = importlib.import_module("distributed")
-    client = distributed.Client(
-        n_workers=2,
+
+def open_backend(scratch: Path, *, workers: int = PROCESSES) -> Backend:
+    """Start a local cluster of single-threaded workers, without its dashboard.
+
+    A task whose worker dies fails, as everywhere else in the suite; Dask would try it on three more workers.
+    """
+    _dask.config.set({"distributed.scheduler.allowed-failures": 0})
+    client = _distributed.Client(
+        n_workers=workers,
         threads_per_worker=1,
         processes=True,
         dashboard_address=None,
@@ -31,4 +37,6 @@ def open_backend(scratch: Path) -> Backend:
         join=lambda futures: client.submit(tasks.count, futures, pure=False),
         drain=lambda: None,
         close=client.shutdown,
+        gather=client.gather,
+        die=lambda mark: client.submit(tasks.die, mark, pure=False),
     )

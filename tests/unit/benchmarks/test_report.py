@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from xml.etree import ElementTree as ET
 
 import pytest
 from benchmarks import chart
-from benchmarks.cells import BACKENDS
 from benchmarks.machine import Machine, describe
-from benchmarks.model import Cell, Entry, Figure, Sample
+from benchmarks.model import Cell, Entry, Figure, Group, Sample
 from benchmarks.report import as_json, markdown, number, spread
 from benchmarks.summary import Summary, Value
 from benchmarks.targets import AtMost, judge
 
 MACHINE = Machine("Abacus", 2, 24.0, "Linux 6", "CPython 3.11.7", {"parsl": "2026"}, "2026-01-01")
+GROUP = Group(
+    name="threads",
+    title="On threads",
+    columns={"headrace": "Headrace", "futures": "bare", "parsl": "Parsl"},
+    ratios=(("futures", "headrace"), ("parsl", "headrace")),
+)
+OTHER_GROUP = Group(
+    name="commands",
+    title="Commands",
+    columns={"headrace": "Shell", "headrace-argv": "No shell", "futures": "bare"},
+    ratios=(("futures", "headrace-argv"),),
+)
 CELL = Cell(
     name="noop",
+    group=GROUP,
     title="Nothing",
     n=100,
     figures=(Figure("us", "each", "µs"),),
@@ -25,10 +38,14 @@ CELL = Cell(
 
 
 def rows(*samples: Sample, cell: Cell = CELL) -> list[list[str]]:
-    """The cells of the table of all figures, without its heading."""
+    """The cells of the group's table, without its heading."""
     page = markdown([cell], Summary(samples), [], MACHINE, "note")
-    table = page.split("### All figures")[1].split("###")[0].strip().splitlines()
-    return [[text.strip() for text in line.strip("|").split("|")] for line in table[2:]]
+    return table(page, cell.group)[2:]
+
+
+def table(page: str, group: Group) -> list[list[str]]:
+    lines = page.partition(f"### {group.title}")[2].partition("###")[0].strip().splitlines()
+    return [[text.strip() for text in line.strip("|").split("|")] for line in lines]
 
 
 def sample(us: float, backend: str = "headrace", n: int = 100, *, cell: str = "noop", spin: float = 1.0) -> Sample:
@@ -52,26 +69,36 @@ def test_a_value_shows_its_range_and_its_noise() -> None:
 def test_a_row_has_every_backend_and_the_ratios() -> None:
     [row] = rows(sample(10), sample(20), sample(300, "parsl"))
 
-    columns = dict(zip(BACKENDS, row[2:], strict=False))
-    assert row[:2] == ["Nothing", "each, µs"]
-    assert columns == {
-        "headrace": "15.0 [10.0..20.0]",
-        "futures": "-",
-        "parsl-nolog": "-",
-        "parsl": "300",
-        "dask": "-",
-    }
-    assert row[-3:] == ["-", "-", "20.0\u00d7"]
+    assert row == ["Nothing", "each, µs", "15.0 [10.0..20.0]", "-", "300", "-", "20.0\u00d7"]
+
+
+def test_every_group_has_its_own_table() -> None:
+    other = replace(CELL, name="run", group=OTHER_GROUP)
+    samples = [sample(10), sample(5, "headrace-argv", cell="run"), sample(20, "futures", cell="run")]
+
+    page = markdown([CELL, other], Summary(samples), [], MACHINE, "note")
+
+    assert table(page, GROUP)[0] == ["", "", "Headrace", "bare", "Parsl", "bare ÷ Headrace", "Parsl ÷ Headrace"]
+    assert table(page, OTHER_GROUP)[0] == ["", "", "Shell", "No shell", "bare", "bare ÷ No shell"]
+    assert table(page, OTHER_GROUP)[2] == ["Nothing", "each, µs", "-", "5.00", "20.0", "4.00\u00d7"]
+
+
+def test_a_difference_has_no_ratios() -> None:
+    cell = replace(CELL, figures=(Figure("us", "over", "µs", compared=False),))
+
+    [row] = rows(sample(10), sample(300, "parsl"), cell=cell)
+
+    assert row[2:] == ["10.0", "-", "300", "-", "-"]
 
 
 def test_a_backend_of_another_size_says_so() -> None:
     [row] = rows(sample(10), sample(300, "parsl", n=2_000))
 
-    assert row[5] == "300 (n = 2\u202f000)"
+    assert row[4] == "300 (n = 2\u202f000)"
 
 
 def test_seconds_of_different_sizes_are_not_set_in_proportion() -> None:
-    cell = Cell("fail", "Fail", (Figure("us", "in all", "s"),), CELL.entries, n=100)
+    cell = replace(CELL, name="fail", figures=(Figure("us", "in all", "s"),))
 
     [row] = rows(sample(10, cell="fail"), sample(300, "parsl", n=5, cell="fail"), cell=cell)
 
@@ -79,7 +106,7 @@ def test_seconds_of_different_sizes_are_not_set_in_proportion() -> None:
 
 
 def test_a_sized_cell_has_a_row_a_size_and_names_itself_once() -> None:
-    cell = Cell("noop", "Curve", (Figure("us", "each", "µs", from_n=10),), CELL.entries, n=100, sized=True)
+    cell = replace(CELL, title="Curve", figures=(Figure("us", "each", "µs", from_n=10),), sized=True)
 
     found = rows(sample(1, n=5), sample(2, n=10), sample(3, n=1_000), sample(4, "parsl", n=10), cell=cell)
 
@@ -87,14 +114,20 @@ def test_a_sized_cell_has_a_row_a_size_and_names_itself_once() -> None:
         ["Curve", "10: each, µs", "2.00"],
         ["", "1\u202f000: each, µs", "3.00"],
     ]
-    assert [row[5] for row in found] == ["4.00", "-"]
+    assert [row[4] for row in found] == ["4.00", "-"]
 
 
 def test_a_failure_is_shown_with_its_reason() -> None:
     [row] = rows(sample(10), Sample("noop", "parsl", 100, 0, error="not done after 150 s"))
 
-    assert row[5] == "failed (not done after 150 s)"
+    assert row[4] == "failed (not done after 150 s)"
     assert row[-1] == "-"
+
+
+def test_a_failure_among_others_is_not_hidden_by_them() -> None:
+    [row] = rows(sample(10), Sample("noop", "headrace", 100, 1, error="exit 1"), sample(30))
+
+    assert row[2] == "20.0 [10.0..30.0] (1 of 3 failed)"
 
 
 def test_a_bar_in_a_reason_does_not_break_the_table() -> None:

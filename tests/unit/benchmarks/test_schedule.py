@@ -5,13 +5,15 @@ from __future__ import annotations
 import random
 
 import pytest
-from benchmarks.cells import BACKENDS, CELLS
-from benchmarks.model import Cell, Entry, Figure
+from benchmarks.cells import CELLS
+from benchmarks.model import Cell, Entry, Figure, Group
 from benchmarks.schedule import Job, interleave, quick, select
+
+GROUP = Group(name="threads", title="On threads", columns={"a": "A", "b": "B"}, ratios=())
 
 
 def cell(name: str, *entries: Entry) -> Cell:
-    return Cell(name=name, title=name, figures=(Figure("us", "each", "µs"),), entries=entries, n=10)
+    return Cell(name=name, group=GROUP, title=name, figures=(Figure("us", "each", "µs"),), entries=entries, n=10)
 
 
 def seeded(seed: int) -> random.Random:
@@ -91,10 +93,3 @@ def test_a_quick_run_takes_quick_sizes_once() -> None:
         [Job(0, "x", "a", 10), Job(0, "x", "b", 2)],
         [Job(0, "x", "b", 2), Job(0, "x", "a", 10)],
     )
-
-
-def test_every_entry_names_a_backend_and_no_sample_is_planned_twice() -> None:
-    for planned in CELLS:
-        keys = [(entry.backend, entry.n) for entry in planned.entries]
-        assert {backend for backend, _ in keys} <= BACKENDS.keys()
-        assert len(keys) == len(set(keys))

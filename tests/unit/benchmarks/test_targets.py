@@ -6,7 +6,7 @@ import pytest
 from benchmarks.cells import CELLS
 from benchmarks.model import Sample
 from benchmarks.summary import Summary
-from benchmarks.targets import TARGETS, AtLeastTimes, AtMost, GrowsAtMost, Outcome, judge
+from benchmarks.targets import TARGETS, AtLeastTimes, AtMost, AtMostTimes, GrowsAtMost, Outcome, judge
 
 
 def sample(us: float, n: int = 100, backend: str = "headrace", *, spin: float = 1.0) -> Sample:
@@ -15,6 +15,7 @@ def sample(us: float, n: int = 100, backend: str = "headrace", *, spin: float = 
 
 CHEAP = AtMost("cheap", 35, "µs", "noop", "us", 100)
 FASTER = AtLeastTimes("faster", 3, "noop", "us", "parsl")
+CLOSE = AtMostTimes("close", 1.2, "noop", "us", "futures")
 LINEAR = GrowsAtMost("linear", 1.1, "noop", "us", 1_000)
 
 
@@ -36,6 +37,22 @@ def test_a_ratio_is_the_peers_over_ours(theirs: float, outcome: Outcome) -> None
     verdict = FASTER.judge(Summary([sample(10), sample(theirs, backend="parsl")]))
 
     assert (verdict.measured, verdict.outcome) == (theirs / 10, outcome)
+
+
+@pytest.mark.parametrize(("ours", "outcome"), [(12, Outcome.MET), (13, Outcome.MISSED)])
+def test_a_ratio_may_be_bounded_from_above(ours: float, outcome: Outcome) -> None:
+    verdict = CLOSE.judge(Summary([sample(ours), sample(10, backend="futures")]))
+
+    assert (verdict.measured, verdict.outcome) == (ours / 10, outcome)
+    assert CLOSE.judge(Summary([sample(ours)])).outcome is Outcome.UNMEASURED
+
+
+def test_a_limit_may_be_for_another_form_of_ours() -> None:
+    target = AtMost("cheap", 35, "µs", "noop", "us", 100, "headrace-argv")
+
+    verdict = target.judge(Summary([sample(99), sample(20, backend="headrace-argv")]))
+
+    assert (verdict.measured, verdict.outcome) == (20, Outcome.MET)
 
 
 @pytest.mark.parametrize("backend", ["headrace", "parsl"])
@@ -78,7 +95,8 @@ def test_every_target_names_something_the_suite_measures() -> None:
     sizes = {(cell.name, entry.backend, entry.n) for cell in CELLS for entry in cell.entries}
     for target in TARGETS:
         assert (target.cell, target.figure) in figures
-        if isinstance(target, AtLeastTimes):
+        if isinstance(target, AtLeastTimes | AtMostTimes):
             assert any((target.cell, target.peer) == (cell, backend) for cell, backend, _ in sizes)
         else:
-            assert (target.cell, "headrace", target.n) in sizes
+            ours = target.backend if isinstance(target, AtMost) else "headrace"
+            assert (target.cell, ours, target.n) in sizes

@@ -1,28 +1,32 @@
-"""What is measured: every cell, with its sizes and its number of rounds.
+"""Tasks on threads.
 
-The sizes are those the targets are stated for. A backend that would take minutes takes fewer tasks or rounds, and the
-table says so. Dask has no part in cells whose leaves wait on an event in the submitter's process, nor in those about
-one process' memory.
+Dask has no part in cells whose leaves wait on an event in the submitter's process, nor in those about one process'
+memory.
 """
 
 from __future__ import annotations
 
-from benchmarks.model import Cell, Entry, Figure
+from benchmarks.model import Cell, Entry, Figure, Group
 
-__all__ = ["BACKENDS", "CELLS"]
+__all__ = ["CELLS", "THREADS"]
 
-#: Backend name to what a column calls it, in the order of the columns.
-BACKENDS: dict[str, str] = {
-    "headrace": "Headrace",
-    "futures": "bare pool",
-    "parsl-nolog": "Parsl, logging off",
-    "parsl": "Parsl",
-    "dask": "Dask",
-}
+THREADS = Group(
+    name="threads",
+    title="Tasks on threads",
+    columns={
+        "headrace": "Headrace",
+        "futures": "bare pool",
+        "parsl-nolog": "Parsl, logging off",
+        "parsl": "Parsl",
+        "dask": "Dask",
+    },
+    ratios=(("futures", "headrace"), ("parsl-nolog", "headrace"), ("parsl", "headrace")),
+)
 
 CELLS: tuple[Cell, ...] = (
     Cell(
         name="noop",
+        group=THREADS,
         title="No-op throughput: submit 10 000 tasks, wait for all",
         n=10_000,
         figures=(Figure("us_per_task", "each task", "µs"),),
@@ -36,6 +40,7 @@ CELLS: tuple[Cell, ...] = (
     ),
     Cell(
         name="latency",
+        group=THREADS,
         title="One task's round trip, 300 times",
         n=300,
         figures=(Figure("median_us", "median", "µs"), Figure("p95_us", "95th percentile", "µs")),
@@ -49,6 +54,7 @@ CELLS: tuple[Cell, ...] = (
     ),
     Cell(
         name="chain",
+        group=THREADS,
         title="Chain of 5 000, each the next one's argument",
         n=5_000,
         figures=(Figure("us_per_link", "each link", "µs"),),
@@ -62,6 +68,7 @@ CELLS: tuple[Cell, ...] = (
     ),
     Cell(
         name="fan-in",
+        group=THREADS,
         title="Join of 5 000 no-op leaves, submit to result",
         n=5_000,
         figures=(Figure("us_per_edge", "each edge", "µs"),),
@@ -75,6 +82,7 @@ CELLS: tuple[Cell, ...] = (
     ),
     Cell(
         name="fan-in-gate",
+        group=THREADS,
         title="Join submitted while all its leaves still run, from their release to its result",
         n=5_000,
         sized=True,
@@ -90,6 +98,7 @@ CELLS: tuple[Cell, ...] = (
     ),
     Cell(
         name="fan-in-slow",
+        group=THREADS,
         title="Join over leaves of 1 ms each that end one after another, beyond their own time",
         n=5_000,
         sized=True,
@@ -102,6 +111,7 @@ CELLS: tuple[Cell, ...] = (
     ),
     Cell(
         name="fail-fan",
+        group=THREADS,
         title="A failing root with 100 000 dependents",
         n=100_000,
         figures=(
@@ -117,6 +127,7 @@ CELLS: tuple[Cell, ...] = (
     ),
     Cell(
         name="fail-chain",
+        group=THREADS,
         title="A failing root with a chain of 100 000 behind it",
         n=100_000,
         figures=(
@@ -132,6 +143,7 @@ CELLS: tuple[Cell, ...] = (
     ),
     Cell(
         name="curve",
+        group=THREADS,
         title="Tasks whose futures are dropped at once, submit to all ended",
         n=1_000_000,
         sized=True,
@@ -154,6 +166,7 @@ CELLS: tuple[Cell, ...] = (
     ),
     Cell(
         name="kept",
+        group=THREADS,
         title="50 000 tasks whose futures are kept",
         n=50_000,
         figures=(Figure("kept_bytes", "held by each", "bytes"),),
@@ -165,6 +178,7 @@ CELLS: tuple[Cell, ...] = (
     ),
     Cell(
         name="kept-chain",
+        group=THREADS,
         title="Chain of 20 000, only the newest future kept",
         n=20_000,
         figures=(Figure("kept_bytes", "held by each link", "bytes"),),
@@ -176,6 +190,7 @@ CELLS: tuple[Cell, ...] = (
     ),
     Cell(
         name="import",
+        group=THREADS,
         title="Import, beyond starting the interpreter",
         n=1,
         figures=(Figure("ms", "fresh process", "ms"),),
