@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from .canvas import AMBER, DEEP, INK, MUTED, ROSE, RULE, SLATE, SURFACE, TEAL, Canvas, draw_curves
 from .idioms import FORMATTING
+from .packing import together, weighty
 from .summary import REASONABLE, Summary, share
 from .timeline import joined_up, lanes_of
 
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from .imports import Graph, Untying
+    from .packing import Packed
     from .timeline import Span
+    from .words import Vocabulary
 
 #: Widths of charts, in inches: across the page, and across half of it.
 WHOLE: Final = 12.0
@@ -222,6 +225,66 @@ def _draw_chords(axes: Axes, around: Mapping[str, float], links: Sequence[tuple[
 
     chords = [(at(one, 0.985), at(one, 0.35), at(other, 0.35), at(other, 0.985)) for one, other in links]
     draw_curves(axes, chords, colour)
+
+
+def words(vocabulary: Vocabulary) -> str:
+    """How often the word of each rank occurs, on logarithmic axes, beside the line of Zipf's law."""
+    canvas = Canvas("words", HALF, 4.0)
+    with canvas as axes:
+        if vocabulary.curve:
+            ranks, counts = zip(*vocabulary.curve, strict=True)
+            axes.plot(ranks, [counts[0] / rank for rank in ranks], color=SLATE, linewidth=1, linestyle=(0, (4, 3)))
+            axes.plot(ranks, counts, "o-", color=DEEP, markersize=3, linewidth=1.2)
+            for place, (word, count) in enumerate(vocabulary.commonest[:3], 1):
+                axes.annotate(word, (place, count), xytext=(7, 4), textcoords="offset points", color=INK, size=9)
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+        axes.set_ylim(0.8, None)
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+        axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+        axes.set_xlabel("rank of the word")
+        axes.set_ylabel("how often it occurs")
+        axes.grid(visible=True)
+    return canvas.svg
+
+
+def packing(packed: Sequence[Packed]) -> str:
+    """Each package's size against how much of it is left when it is packed."""
+    shown = weighty(packed)
+    canvas = Canvas("packing", HALF, 4.0)
+    with canvas as axes:
+        axes.scatter(
+            [one.size / 1000 for one in shown],
+            [100 * one.left for one in shown],
+            s=26,
+            color=TEAL,
+            alpha=0.62,
+            edgecolor=SURFACE,
+            linewidth=0.6,
+        )
+        if shown:
+            axes.axhline(100 * together(packed).left, color=ROSE, linewidth=1, linestyle=(0, (4, 3)))
+            largest = max(shown, key=lambda one: one.size)
+            for one in dict.fromkeys((shown[0], shown[-1], largest)):
+                axes.annotate(
+                    one.package,
+                    (one.size / 1000, 100 * one.left),
+                    xytext=(0, 6),
+                    textcoords="offset points",
+                    ha="center",
+                    size=9,
+                    color=INK,
+                )
+        axes.set_xscale("log")
+        axes.set_ylim(0, 112 * max((one.left for one in shown), default=1.0))
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f} kB")
+        axes.xaxis.set_minor_formatter(lambda _value, _position: "")
+        axes.yaxis.set_major_formatter(lambda value, _: f"{value:g} %")
+        axes.set_xlabel("size of the package")
+        axes.set_ylabel("left when packed")
+        axes.margins(x=0.1)
+        axes.grid(visible=True)
+    return canvas.svg
 
 
 def timeline(spans: Sequence[Span], colours: Mapping[str, str]) -> str:

@@ -6,13 +6,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .idioms import FORMATTING
+from .packing import together, weighty
 from .summary import REASONABLE, Summary, merge, share
+from .words import FEW
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from .corpus import SourceFile
     from .imports import ImportMap, Untying
+    from .packing import Packed
+    from .words import Vocabulary
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,9 @@ class Atlas:
     circles: Mapping[tuple[str, ...], tuple[str, ...]]
     #: The modules of each knot that the imports on load form by themselves.
     load_knots: tuple[tuple[str, ...], ...]
+    #: The library's words, and each of its packages with its archive.
+    vocabulary: Vocabulary
+    packed: tuple[Packed, ...]
 
     @property
     def everything(self) -> Summary:
@@ -79,7 +86,7 @@ class Finding:
 
 def findings(atlas: Atlas) -> list[Finding]:
     """The sentences that sum an atlas up; those that its figures do not bear out are left unsaid."""
-    sentences = (_few_hold_much, _hardest, _knot, _keystone, _formatting, _typing)
+    sentences = (_few_hold_much, _hardest, _knot, _keystone, _formatting, _typing, _words, _packing)
     return [finding for sentence in sentences if (finding := sentence(atlas)) is not None]
 
 
@@ -164,6 +171,35 @@ def _typing(atlas: Atlas) -> Finding | None:
         f"{share(library.documented, library.public):.0%} of its public modules, classes and functions "
         "have a docstring.",
     )
+
+
+def _words(atlas: Atlas) -> Finding | None:
+    said = atlas.vocabulary
+    if said.distinct <= FEW:
+        return None
+    word, count = said.commonest[0]
+    return Finding(
+        f"{FEW} words make up {share(said.by_few, said.total):.0%} of the library",
+        f"The commonest of them is `{word}`: every {_ordinal(round(said.total / count))} word. There are "
+        f"{said.distinct:,} different ones, and {said.once:,} of them occur once only.",
+    )
+
+
+def _packing(atlas: Atlas) -> Finding | None:
+    compared = weighty(atlas.packed)
+    if not compared:
+        return None
+    library = together(atlas.packed)
+    return Finding(
+        f"Packed, the library takes {library.left:.0%} of its room",
+        f"`{compared[0].package}` repeats itself most, with {compared[0].left:.0%} left of it; "
+        f"`{compared[-1].package}` least, with {compared[-1].left:.0%}.",
+    )
+
+
+def _ordinal(number: int) -> str:
+    teen = number % 100 in range(11, 14)
+    return f"{number:,}{'th' if teen else {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th')}"
 
 
 def _count(number: int, noun: str) -> str:

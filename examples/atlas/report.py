@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Final
 from .canvas import AMBER, DEEP, ROSE, SLATE, TEAL, VARIABLES
 from .findings import findings
 from .idioms import IDIOMS
+from .packing import WEIGHTY, together, weighty
 from .summary import REASONABLE, bands, median, share
 from .timeline import by_app, peak
+from .words import FEW
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
 
 #: How many rows the longer tables have.
 ROWS: Final = 15
+
+#: How many packages the table of packed ones has at either end.
+ENDS: Final = 8
 
 #: How many modules of a knot are listed before the rest is only counted.
 LISTED: Final = 24
@@ -96,6 +101,11 @@ def render(atlas: Atlas, charts: Mapping[str, str], run: Run) -> str:
         legend=legend,
         other=f"var({VARIABLES[SLATE]})",
         packages=sorted(atlas.packages.items(), key=lambda item: -item[1].lines.code)[:ROWS],
+        library_packed=together(atlas.packed),
+        compared=weighty(atlas.packed),
+        weighty=WEIGHTY,
+        few=FEW,
+        ends=ENDS,
         imported=atlas.imports.graph.importers().most_common(ROWS),
         share=share,
         median=median,

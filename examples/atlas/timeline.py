@@ -43,6 +43,8 @@ class AppTimes:
     """What the tasks of one app came to."""
 
     app: str
+    #: The executors that they ran on; none for a join app, whose body is the engine's own business.
+    executors: tuple[str, ...]
     tasks: int
     failed: int
     #: Seconds that its tasks ran for, all together and the longest.
@@ -106,6 +108,7 @@ def by_app(spans: Iterable[Span]) -> list[AppTimes]:
     return [
         AppTimes(
             app,
+            tuple(sorted({span.executor for span in group if span.executor and not span.joined})),
             len(group),
             sum(span.outcome in UNDONE for span in group),
             sum(span.ended - span.started for span in group),

@@ -9,8 +9,10 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import tarfile
 import tokenize
 import warnings
+from collections import Counter
 from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
@@ -198,6 +200,40 @@ def test_a_circle_of_imports_is_found_and_undone(small: Demo) -> None:
     assert "pack.chicken → pack.egg → pack.chicken" in small.text
 
 
+def library(corpus: Path) -> list[Path]:
+    """The files of a corpus that are no tests, and parse."""
+    return [path for name, path in sources(corpus) if "/test/" not in name and name != BROKEN]
+
+
+@pytest.mark.slow
+def test_the_words_that_commands_counted_agree_with_another_count(small: Demo, corpus: Path) -> None:
+    words = Counter(word for path in library(corpus) for word in re.findall(rb"[A-Za-z_]+", path.read_bytes()))
+
+    assert f"{words.total():,} words, {len(words):,} of them different" in small.text
+    assert re.search(rf"The commonest words Word Times Share self {words[b'self']:,} ", small.text)
+
+
+@pytest.mark.slow
+def test_each_package_is_packed_whole(small: Demo, corpus: Path) -> None:
+    files = library(corpus)
+    archives = {archive.name.removesuffix(".tar.gz"): archive for archive in (small.report.parent / "packed").iterdir()}
+    packed: list[str] = []
+    for archive in archives.values():
+        with tarfile.open(archive) as tar:
+            packed += tar.getnames()
+
+    assert sorted(packed) == sorted(map(str, files))
+    assert set(archives) == {path.relative_to(corpus).parts[0].removesuffix(".py") for path in files}
+    size, left = (sum(path.stat().st_size for path in paths) / 1000 for paths in (files, archives.values()))
+    assert f"of {size:,.0f} kB of source, {left:,.0f} kB are left" in small.text
+
+
+@pytest.mark.slow
+def test_each_app_is_told_with_what_ran_it(small: Demo) -> None:
+    for row in ("measure processes", "summarise threads", "draw drawing", "count_words commands", "untie joins"):
+        assert row in small.text
+
+
 @pytest.mark.slow
 def test_the_most_complex_function_is_named_with_its_place(small: Demo, corpus: Path) -> None:
     rows = re.findall(r"<code>([\w/]+\.py):(\d+)</code>", small.html)
@@ -211,7 +247,7 @@ def test_the_most_complex_function_is_named_with_its_place(small: Demo, corpus: 
 def test_the_report_is_one_file_that_asks_for_no_other(small: Demo) -> None:
     assert not re.search(r"https?:|<script|<link|<img|@import|src=", small.html)
     assert {target for target in re.findall(r"url\(([^)]*)\)", small.html) if not target.startswith("#")} == set()
-    assert small.html.count("<svg") == 6
+    assert small.html.count("<svg") == 8
     assert "prefers-color-scheme: dark" in small.html
 
 

@@ -65,7 +65,16 @@ def test_a_retry_counts_from_its_last_attempt() -> None:
 def test_times_by_app() -> None:
     spans = [span("a", 0, 1), span("b", 0, 4), span("a", 1, 4), Span("a", 5, 5, 5, None, False, "failed")]
 
-    assert by_app(spans) == [AppTimes("a", 3, 1, 4, 3, joins=False), AppTimes("b", 1, 0, 4, 4, joins=False)]
+    assert by_app(spans) == [
+        AppTimes("a", ("threads",), 3, 1, 4, 3, joins=False),
+        AppTimes("b", ("threads",), 1, 0, 4, 4, joins=False),
+    ]
+
+
+def test_an_app_is_told_with_the_executors_that_ran_it() -> None:
+    spans = [span("a", 0, 1, "two"), span("a", 0, 1, "one"), span("a", 0, 1, "one"), span("b", 0, 1, joined=True)]
+
+    assert [app.executors for app in by_app(spans)] == [("one", "two"), ()]
 
 
 def test_spans_are_laid_in_lanes_without_overlap() -> None:
