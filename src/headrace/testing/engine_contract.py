@@ -10,7 +10,7 @@ The commands are those of `Commands`, small programs of the shell. An engine tha
 to go on, overrides `commands` and `pause`.
 """
 
-# ruff: noqa: D102 - the names of the tests say what they say
+# ruff: noqa: D102, PLR2004 - tests: their names say what they say, and numbers are the point of comparisons
 from __future__ import annotations
 
 import time

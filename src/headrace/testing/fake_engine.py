@@ -248,8 +248,8 @@ class FakeEngine:
         text: bytes = getattr(command.play, stream)
         return text[offset:] if size < 0 else text[offset : offset + size]
 
-    def close(self) -> None:
-        """End every command of its own that is not to be kept. Nothing if it was closed before."""
+    def close(self, grace: float | None = None) -> None:  # noqa: ARG002 - no time goes by here
+        """End every command of its own that is not to be kept, at once. Nothing if it was closed before."""
         if not self._closed:
             self._closed = True
             self._end_mine("the engine was closed")

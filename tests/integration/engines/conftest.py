@@ -19,7 +19,10 @@ def mark() -> Iterator[Mark]:
     """A mark; when the test is over, nothing that has it is alive."""
     mark = Mark()
     yield mark
-    until(lambda: not mark.processes(), "the end of all processes of the test", seconds=10)
+    try:
+        until(lambda: not mark.processes(), "the end of all processes of the test", seconds=10)
+    finally:
+        mark.kill()
 
 
 @pytest.fixture

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 import uuid
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,6 +38,12 @@ class Mark:
                 except OSError:
                     continue
         return found
+
+    def kill(self) -> None:
+        """Kill what is left after a test that failed."""
+        for pid in self.processes():
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
 
 def until(condition: Callable[[], object], what: str, seconds: float = 30.0) -> None:

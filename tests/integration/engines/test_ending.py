@@ -163,8 +163,14 @@ def test_a_walltime_that_cannot_be_is_refused(walltime: float) -> None:
 
 
 @pytest.mark.parametrize("seconds", [float("inf"), 1e12])
-def test_a_walltime_and_a_grace_for_ever_are_for_ever(engine: ProcessEngine, seconds: float) -> None:
-    assert engine.run(CommandSpec(argv=("true",), walltime=seconds, grace=seconds)).state is JobState.succeeded
+def test_a_walltime_for_ever_is_for_ever(engine: ProcessEngine, seconds: float) -> None:
+    assert engine.run(CommandSpec(argv=("true",), walltime=seconds)).state is JobState.succeeded
+
+
+@pytest.mark.parametrize("grace", [-1, float("inf"), float("nan")])
+def test_a_grace_that_cannot_be_is_refused(grace: float) -> None:
+    with pytest.raises(ValueError, match=r"grace must be at least 0 seconds"):
+        CommandSpec(argv=("true",), grace=grace)
 
 
 @pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGKILL, signal.SIGTERM, signal.SIGRTMIN + 1])
@@ -222,6 +228,7 @@ def test_a_process_gets_no_more_memory_than_is_allowed(engine: ProcessEngine, tm
     status = engine.run(spec)
 
     assert (status.state, status.exit_code) == (JobState.failed, 1)
+    assert status.reason == "it was allowed 100.0 MiB of memory"
     assert "MemoryError" in (tmp_path / "err").read_text()
 
 
@@ -277,6 +284,23 @@ def test_closing_waits_for_the_end_of_all_of_it(shell: Callable[..., CommandSpec
 
     assert mark.processes() == []
     assert {status.state for status in engine.poll(handles).values()} == {JobState.cancelled}
+
+
+@pytest.mark.parametrize("asked_before", [True, False])
+def test_closing_can_shorten_the_grace_of_all(
+    shell: Callable[..., CommandSpec], mark: Mark, tmp_path: Path, *, asked_before: bool
+) -> None:
+    """The grace is an hour: the test would not end."""
+    engine = ProcessEngine()
+    handle = engine.submit(shell(f"trap '' TERM; : > {tmp_path}/ready; while :; do sleep 0.1; done", grace=3600), "key")
+    until((tmp_path / "ready").exists, "the command to be ready")
+    if asked_before:
+        engine.cancel(handle)
+
+    engine.close(grace=0.1)
+
+    assert mark.processes() == []
+    assert status_of(engine, handle).state is JobState.cancelled
 
 
 def resident() -> int:

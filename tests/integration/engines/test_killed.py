@@ -9,14 +9,15 @@ import signal
 import subprocess
 import sys
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-
-from headrace.compute.engines import JobState, ProcessEngine
 from tests.integration.engines import owner
 from tests.integration.engines.helpers import Mark, end_of, status_of, until
+
+from headrace.compute.engines import JobState, ProcessEngine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -112,9 +113,9 @@ def test_whenever_an_owner_is_killed_each_kept_command_runs_once(mark: Mark, tmp
             if round_ % 3:
                 wait_for(process, chance.choice(["submitted", "running", "failed"]), chance.randint(1, count))
             else:  # In the middle of anything.
-                until(lambda place=place: (place / "jobs").exists(), "the directory")
+                until((place / "jobs").exists, "the directory")
                 folders = chance.randint(0, count)
-                until(lambda p=place, n=folders: len(list((p / "jobs").iterdir())) >= n, "some folders")
+                until(partial(_holds, place / "jobs", folders), "some folders")
             process.kill()
         # Two lives later, without letting the first engine see the end.
         ProcessEngine(place / "jobs").close()
@@ -124,6 +125,10 @@ def test_whenever_an_owner_is_killed_each_kept_command_runs_once(mark: Mark, tmp
 
             assert codes == [7] * count, engine.poll(handles)
         assert len((place / "ran").read_text().splitlines()) == count
+
+
+def _holds(folder: Path, count: int) -> bool:
+    return len(list(folder.iterdir())) >= count
 
 
 def test_all_that_a_killed_owner_left_is_listed(mark: Mark, tmp_path: Path) -> None:
@@ -231,6 +236,7 @@ def test_a_command_whose_supervisor_was_killed_is_lost_and_has_ended(
     engine: ProcessEngine, shell: Callable[..., CommandSpec], mark: Mark
 ) -> None:
     handle = engine.submit(shell("trap '' TERM; sleep 3600 & setsid sleep 3600 & wait"), "key")
+    until(lambda: status_of(engine, handle).pid, "the command to run")
     until(lambda: len(mark.processes()) == 3, "the command and its children")
     supervisor = parent_of(status_of(engine, handle).pid)
 
@@ -238,7 +244,10 @@ def test_a_command_whose_supervisor_was_killed_is_lost_and_has_ended(
 
     status = end_of(engine, handle)
     assert status.state is JobState.lost
-    assert status.reason == f"its supervisor (process {supervisor}) was ended by SIGKILL without a word of how the command did"
+    assert (
+        status.reason
+        == f"its supervisor (process {supervisor}) was ended by SIGKILL without a word of how the command did"
+    )
     until(lambda: not mark.processes(), "the end of what it had started")
 
 

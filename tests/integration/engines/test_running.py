@@ -6,24 +6,29 @@ import os
 import subprocess
 import sys
 import threading
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.integration.engines.helpers import NOWHERE, until
 
 from headrace.compute.engines import (
     INHERIT,
     CommandSpec,
+    EngineClosedError,
     EngineError,
+    Handle,
     JobState,
     Output,
     ProcessEngine,
+    Status,
     StreamError,
     UnsupportedSpecError,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 pytestmark = pytest.mark.slow
 
@@ -140,7 +145,7 @@ def test_output_to_a_file_that_is_there_can_be_refused(engine: ProcessEngine, tm
     out = tmp_path / "out"
     out.write_text("before")
 
-    with pytest.raises(StreamError, match="a command: stdout cannot be opened at .*out'.*exists") as caught:
+    with pytest.raises(StreamError, match=r"a command: stdout cannot be opened at .*out'.*exists") as caught:
         engine.submit(CommandSpec(argv=("echo", "after"), stdout=Output(out, "x")), "key")
 
     assert (caught.value.stream, caught.value.path) == ("stdout", out)
@@ -182,14 +187,51 @@ def test_inherited_output_goes_where_that_of_the_submitter_goes(
 def test_inherited_output_cannot_be_asked_for(engine: ProcessEngine) -> None:
     handle = engine.submit(CommandSpec(argv=("true",), stdout=INHERIT), "key")
 
-    with pytest.raises(EngineError, match="is that of the process that submitted it"):
+    with pytest.raises(EngineError, match=r"is that of the process that submitted it"):
         engine.logs(handle)
+
+
+def test_a_program_without_standard_streams_shares_none_of_its_files_with_its_commands(tmp_path: Path) -> None:
+    """Under their numbers it has files of its own, and commands must not write into these."""
+    program = (
+        "import os, sys; from headrace.compute.engines import *; from pathlib import Path\n"
+        "mine = [os.open(sys.argv[1] + f'/mine{n}', os.O_WRONLY | os.O_CREAT) for n in range(3)]\n"
+        "engine = ProcessEngine()\n"
+        "spec = CommandSpec(argv=('sh', '-c', 'echo out; echo err >&2'), stdout=INHERIT, stderr=INHERIT)\n"
+        "status = engine.run(spec)\n"
+        "names = [os.readlink(f'/proc/self/fd/{n}') for n in range(3)]\n"
+        "Path(sys.argv[1], 'told').write_text(repr((mine, status.exit_code, names)))\n"
+        "engine.close()\n"
+    )
+
+    line = 'exec "$0" -c "$1" "$2" <&- >&- 2>&-'
+    subprocess.run(["/bin/sh", "-c", line, sys.executable, program, str(tmp_path)], timeout=20, check=True)
+
+    files = [str(tmp_path / f"mine{number}") for number in range(3)]
+    assert (tmp_path / "told").read_text() == repr(([0, 1, 2], 0, files))
+    assert [Path(file).read_text() for file in files] == ["", "", ""]
+
+
+def test_a_program_without_standard_streams_has_none_of_the_engines_files_under_their_numbers(tmp_path: Path) -> None:
+    program = (
+        "import os, sys; from headrace.compute.engines import *; from pathlib import Path\n"
+        "engine = ProcessEngine()\n"
+        "engine.run(CommandSpec(argv=('true',), stdout=INHERIT, stderr=INHERIT))\n"
+        "there = [n for n in range(3) if os.path.exists(f'/proc/self/fd/{n}')]\n"
+        "engine.close()\n"
+        "Path(sys.argv[1], 'told').write_text(repr(there))\n"
+    )
+
+    line = 'exec "$0" -c "$1" "$2" <&- >&- 2>&-'
+    subprocess.run(["/bin/sh", "-c", line, sys.executable, program, str(tmp_path)], timeout=20, check=True)
+
+    assert (tmp_path / "told").read_text() == "[]"
 
 
 def test_a_pipe_that_nobody_reads_is_refused_at_once(engine: ProcessEngine, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
 
-    with pytest.raises(StreamError, match="stderr cannot be opened at .*pipe"):
+    with pytest.raises(StreamError, match=r"stderr cannot be opened at .*pipe"):
         engine.submit(CommandSpec(argv=("true",), stderr=Output(tmp_path / "pipe")), "key")
 
 
@@ -266,7 +308,7 @@ def test_a_watcher_that_raises_harms_nobody(engine: ProcessEngine, caplog: pytes
     engine.submit(CommandSpec(argv=("true",)), "key", watcher)
 
     assert engine.run(CommandSpec(argv=("true",))).state is JobState.succeeded
-    assert "the watcher's own fault" in caplog.text
+    until(lambda: "the watcher's own fault" in caplog.text, "what it raised to be logged")
 
 
 def test_many_threads_may_submit(engine: ProcessEngine) -> None:
@@ -284,12 +326,38 @@ def test_many_threads_may_submit(engine: ProcessEngine) -> None:
     assert sorted(code for code in codes if code is not None) == sorted(list(range(8)) * 5)
 
 
+def test_what_is_submitted_while_the_engine_is_closed_is_refused_or_told_of() -> None:
+    """Never neither."""
+    engine = ProcessEngine()
+    taken: list[str] = []
+    ended: list[str] = []
+
+    def watch(handle: Handle, status: Status) -> None:
+        if status.final:
+            ended.append(handle.key)
+
+    def submit() -> None:
+        with suppress(EngineClosedError):
+            while True:
+                key = str(len(taken))
+                engine.submit(CommandSpec(argv=("true",), stdout=NOWHERE, stderr=NOWHERE), key, watch)
+                taken.append(key)
+
+    thread = threading.Thread(target=submit)
+    thread.start()
+    until(lambda: len(taken) > 20, "some commands to be taken")
+    engine.close()
+    thread.join()
+
+    assert set(taken) <= set(ended)
+
+
 def test_nothing_of_an_engine_is_left_when_it_was_closed() -> None:
-    before = set(os.listdir("/proc/self/fd"))
+    before = set(os.listdir("/proc/self/fd"))  # noqa: PTH208 - names are compared
     threads = threading.active_count()
     with ProcessEngine() as engine:
         for _ in range(5):
             engine.run(CommandSpec(argv=("true",)))
 
     assert threading.active_count() == threads
-    assert set(os.listdir("/proc/self/fd")) == before
+    assert set(os.listdir("/proc/self/fd")) == before  # noqa: PTH208 - likewise

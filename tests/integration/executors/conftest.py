@@ -10,6 +10,7 @@ import sys
 import textwrap
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Protocol
@@ -131,11 +132,11 @@ def run_script(tmp_path: Path) -> RunScript:
 
 def children_of_ours() -> set[int]:
     """Return the process ids of this process's children."""
-    return {
-        int(pid)
-        for task in Path("/proc/self/task").iterdir()
-        for pid in (task / "children").read_text(encoding="ascii").split()
-    }
+    found: set[int] = set()
+    for task in Path("/proc/self/task").iterdir():
+        with suppress(FileNotFoundError):  # That thread has just ended.
+            found.update(map(int, (task / "children").read_text(encoding="ascii").split()))
+    return found
 
 
 def open_files() -> set[str]:

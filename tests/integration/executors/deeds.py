@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 #: How long to wait, in seconds, for what should come soon.
@@ -57,3 +58,34 @@ def meet(mine: Path, other: Path) -> bool:
     while not other.exists() and time.monotonic() < deadline:
         time.sleep(0.005)
     return other.exists()
+
+
+def give(number: int) -> int:
+    """Return it."""
+    return number
+
+
+def fail(number: int) -> None:
+    """Raise it."""
+    raise LookupError(number)
+
+
+def leave_with(number: int) -> None:
+    """End the process with it."""
+    os._exit(number % 100 + 1)
+
+
+def large(number: int) -> bytes:
+    """Return much."""
+    return bytes([number % 256]) * 200_000
+
+
+def unsendable(number: int) -> Iterator[int]:
+    """Return what cannot be sent."""
+    return (one for one in (number,))
+
+
+def append(file: Path, number: int) -> None:
+    """Write it behind what is there."""
+    with file.open("a", encoding="ascii") as out:
+        out.write(f"{number}\n")

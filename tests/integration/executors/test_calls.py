@@ -86,11 +86,11 @@ def test_an_exception_arrives_with_its_cause_and_notes(pool: ProcessPoolExecutor
 @pytest.mark.parametrize(
     ("fails", "attributes"),
     [
-        (lambda: compile("print 'x'", "name", "exec"), {"msg", "filename", "lineno", "text"}),
-        (lambda: b"\xff".decode(), {"encoding", "object", "start", "end", "reason"}),
-        (lambda: __import__("no_such_module"), {"msg", "name"}),
-        (lambda: open("/no/such/file"), {"errno", "strerror", "filename"}),  # noqa: PTH123, SIM115 - it fails
-        (lambda: next(iter(())), {"value"}),
+        (partial(compile, "print 'x'", "name", "exec"), {"msg", "filename", "lineno", "text"}),
+        (partial(str, b"\xff", "utf-8"), {"encoding", "object", "start", "end", "reason"}),
+        (partial(__import__, "no_such_module"), {"msg", "name"}),
+        (partial(os.stat, "/no/such/file"), {"errno", "strerror", "filename"}),
+        (iter(()).__next__, {"value"}),
     ],
 )
 def test_an_exception_of_pythons_own_arrives_with_its_attributes(

@@ -260,3 +260,30 @@ def test_there_are_no_more_processes_than_asked_for(make_pool: MakePool) -> None
     futures = [pool.submit(os.getpid) for _ in range(200)]
 
     assert len({future.result(WAIT) for future in futures}) <= 2
+
+
+def test_a_result_that_finds_no_free_file_descriptor_here_is_the_calls_error(run_script: RunScript) -> None:
+    done = run_script("""
+        import os, resource
+        from headrace.compute.executors import ProcessPoolExecutor
+
+        pool = ProcessPoolExecutor(max_workers=1)
+        pool.start()
+        pool.submit(bytes, 1).result()
+        resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+        files = []
+        future = pool.submit(lambda: (__import__("time").sleep(0.5), bytes(1_000_000))[1])
+        try:
+            while True:
+                files.append(os.dup(0))
+        except OSError:
+            pass
+        error = future.exception()
+        for file in files:
+            os.close(file)
+        print(type(error).__name__, "too many open files" in str(error))
+        print(len(pool.submit(bytes, 1_000_000).result()))
+        pool.shutdown()
+    """)
+
+    assert (done.stderr, done.stdout) == ("", "SerializationError True\n1000000\n")

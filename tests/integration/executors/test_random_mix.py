@@ -6,11 +6,12 @@ import os
 import random
 import time
 from concurrent.futures import CancelledError
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 from tests.integration.executors.conftest import WAIT, Told, runner
-from tests.integration.executors.deeds import kill
+from tests.integration.executors.deeds import fail, give, kill, large, leave_with, unsendable
 
 from headrace.compute.executors import CallSpec, SerializationError, WalltimeExceeded, WorkerLost
 
@@ -33,31 +34,6 @@ class Deed(NamedTuple):
     cancels: bool = False
 
 
-def give(number: int) -> int:
-    """Return it."""
-    return number
-
-
-def fail(number: int) -> None:
-    """Raise it."""
-    raise LookupError(number)
-
-
-def leave(number: int) -> None:
-    """End the process with it."""
-    os._exit(number % 100 + 1)
-
-
-def large(number: int) -> bytes:
-    """Return much."""
-    return bytes([number % 256]) * 200_000
-
-
-def unsendable(_: int) -> Any:  # noqa: ANN401 - nothing that could be sent
-    """Return what cannot be."""
-    return (number for number in ())
-
-
 def deed(draw: random.Random, number: int) -> Deed:
     """Draw one."""
     spec = CallSpec(name=f"call {number}")
@@ -66,7 +42,7 @@ def deed(draw: random.Random, number: int) -> Deed:
         Deed(give, (number,), spec, number),
         Deed(give, (number,), CallSpec(name=f"call {number}", walltime=60), number),
         Deed(fail, (number,), spec, ("LookupError", (number,))),
-        Deed(leave, (number,), spec, (WorkerLost, f"call {number}", number % 100 + 1)),
+        Deed(leave_with, (number,), spec, (WorkerLost, f"call {number}", number % 100 + 1)),
         Deed(kill, (), spec, (WorkerLost, f"call {number}", -9)),
         Deed(large, (number,), spec, bytes([number % 256]) * 200_000),
         Deed(unsendable, (number,), spec, SerializationError),
@@ -121,10 +97,11 @@ def test_workers_that_are_killed_from_outside_lose_only_what_they_had(make_pool:
         if number % 10 == 0:
             loop = pool._loop
             assert loop is not None
-            pids = [worker.pid for worker in list(loop._crew.workers.values()) if worker.pid and not worker.doomed]
+            pids = [worker.pid for worker in list(loop._crew.workers.values()) if worker.ready and not worker.doomed]
             if pids:
                 lost += 1
-                os.kill(draw.choice(pids), 9)
+                with suppress(ProcessLookupError):  # It is dead already.
+                    os.kill(draw.choice(pids), 9)
         if number % 50 == 0:
             futures[-1].exception(WAIT)
 

@@ -178,6 +178,26 @@ def test_a_decorated_function_of_a_module_goes_by_name(run_script: RunScript, tm
     assert (done.stderr, done.stdout) == ("", "decorated\n")
 
 
+def test_workers_import_from_where_this_process_does_at_the_call(run_script: RunScript, tmp_path: Path) -> None:
+    (tmp_path / "later").mkdir()
+    (tmp_path / "later" / "late.py").write_text("def function(): return 'late'")
+
+    done = run_script("""
+        import sys
+        from headrace.compute.executors import ProcessPoolExecutor
+
+        pool = ProcessPoolExecutor(max_workers=1)
+        pool.start()
+        pool.submit(abs, -1).result()
+        sys.path.append("later")
+        import late
+        print(pool.submit(late.function).result())
+        pool.shutdown()
+    """)
+
+    assert (done.stderr, done.stdout) == ("", "late\n")
+
+
 def test_modules_named_beforehand_are_imported_before_the_first_call(run_script: RunScript, tmp_path: Path) -> None:
     """As options, in the environment, and by an import hook that says so."""
     for name in ("one", "two", "three"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 import time
 from concurrent.futures import CancelledError, wait
@@ -9,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.integration.executors.conftest import WAIT, eventually, is_alive, pid_in, runner
-from tests.integration.executors.deeds import hold, hold_stubbornly
+from tests.integration.executors.deeds import append, hold, hold_stubbornly, meet
 
-from headrace.compute.executors import CallSpec, WalltimeExceeded
+from headrace.compute.executors import CallSpec, WalltimeExceeded, WorkerLost
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -73,6 +75,42 @@ def test_a_waiting_call_that_is_cancelled_never_begins(make_pool: MakePool, tmp_
     running.error()
     assert run(abs, -1).value() == 1
     assert not (tmp_path / "begun").exists()
+
+
+def test_no_call_is_stuck_behind_a_long_one(make_pool: MakePool, tmp_path: Path) -> None:
+    """Whichever worker it waits in front of: another that is free makes it."""
+    run = runner(make_pool(2))
+    long = [run(meet, tmp_path / name, tmp_path / f"{name}-end") for name in "ab"]
+    assert eventually(lambda: (tmp_path / "a").exists() and (tmp_path / "b").exists())
+    waiting = [run(abs, -number) for number in range(6)]
+
+    (tmp_path / "b-end").touch()
+
+    assert [told.value() for told in waiting] == list(range(6))
+    assert long[0].further == 0
+    (tmp_path / "a-end").touch()
+    assert [told.value() for told in long] == [True, True]
+
+
+def test_calls_that_wait_for_one_worker_are_made_in_order(make_pool: MakePool, tmp_path: Path) -> None:
+    run = runner(make_pool(1))
+
+    told = [run(append, tmp_path / "order", number) for number in range(50)]
+
+    assert [one.value() for one in told] == [None] * 50
+    assert (tmp_path / "order").read_text(encoding="ascii").split() == [str(number) for number in range(50)]
+
+
+def test_a_call_that_waits_in_front_of_a_worker_outlives_that_worker(make_pool: MakePool, tmp_path: Path) -> None:
+    run = runner(make_pool(1))
+    running = run(hold, tmp_path / "pid")
+    pid = pid_in(tmp_path / "pid")
+    waiting = [run(abs, -number) for number in range(3)]
+
+    os.kill(pid, signal.SIGKILL)
+
+    assert isinstance(running.error(), WorkerLost)
+    assert [told.value() for told in waiting] == [0, 1, 2]
 
 
 def test_a_call_that_has_ended_cannot_be_cancelled(run: Run) -> None:

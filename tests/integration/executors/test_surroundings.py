@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from typing import TYPE_CHECKING
 
@@ -123,6 +124,32 @@ def test_a_call_that_closes_its_standard_streams_does_not_close_the_next_ones(ru
     assert done.stdout == "after closes_files\nafter closes_objects\nafter replaces\n"
 
 
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_workflow_without_standard_streams_has_workers_all_the_same(tmp_path: Path, closed: str) -> None:
+    """As services are started; also a call's own files for them work there."""
+    (tmp_path / "script.py").write_text(
+        "from headrace.compute.executors import CallSpec, ProcessPoolExecutor\n"
+        "pool = ProcessPoolExecutor(max_workers=1)\n"
+        "pool.start()\n"
+        "spec = CallSpec(stdout=('out', 'w'))\n"
+        "results = [pool.submit(print, number).result() for number in range(2)]\n"
+        "import queue\n"
+        "ends = queue.SimpleQueue()\n"
+        "pool.execute(print, ('printed',), {}, lambda *end: ends.put(end), spec)\n"
+        "results.append(ends.get()[1])\n"
+        "results.append(pool.submit(abs, -1).result())\n"
+        "open('results', 'w').write(repr(results))\n"
+        "pool.shutdown()\n"
+    )
+
+    command = f'"{sys.executable}" script.py {closed}'
+    done = subprocess.run(["/bin/sh", "-c", command], cwd=tmp_path, check=False, timeout=40)
+
+    assert done.returncode == 0
+    assert (tmp_path / "results").read_text() == "[None, None, None, 1]"
+    assert (tmp_path / "out").read_text() == "printed\n"
+
+
 def test_a_call_that_changes_the_directory_does_not_move_the_next(run_on_one: Run, tmp_path: Path) -> None:
     run_on_one(os.chdir, "/").value()
 
@@ -165,6 +192,20 @@ def test_environment_variables_that_a_call_sets_stay_in_its_worker(run_on_one: R
     assert "HEADRACE_TEST" not in os.environ
 
 
+def test_each_worker_has_a_place_that_its_replacement_takes(make_pool: MakePool, tmp_path: Path) -> None:
+    pool = make_pool(2)
+
+    def place(mine: str, other: str) -> str | None:
+        assert meet(tmp_path / mine, tmp_path / other)
+        return os.environ.get("HEADRACE_WORKER")
+
+    one, two = pool.submit(place, "a", "b"), pool.submit(place, "b", "a")
+    assert {one.result(WAIT), two.result(WAIT)} == {"0", "1"}
+    assert isinstance(pool.submit(os._exit, 1).exception(WAIT), WorkerLost)
+    one, two = pool.submit(place, "c", "d"), pool.submit(place, "d", "c")
+    assert {one.result(WAIT), two.result(WAIT)} == {"0", "1"}
+
+
 def test_a_call_that_asks_for_cores_has_them_for_itself(make_pool: MakePool, tmp_path: Path) -> None:
     run = runner(make_pool(2))
     spec = CallSpec(resources=Resources(cores=1))
@@ -190,7 +231,7 @@ def test_a_call_cannot_take_more_memory_than_it_asked_for(run_on_one: Run) -> No
     error = run_on_one(bytearray, 300 * MIB, spec=CallSpec(resources=Resources(memory=100 * MIB))).error()
 
     assert isinstance(error, MemoryError)
-    assert error.__notes__ == ["The call asked for 100 MiB of memory, and that is its limit."]
+    assert str(error) == "the call asked for 100 MiB of memory, which is its limit"
 
 
 def test_a_call_can_take_as_much_memory_as_it_asked_for(run_on_one: Run) -> None:

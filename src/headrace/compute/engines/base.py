@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import dataclass, field
 from enum import Enum
@@ -129,8 +130,8 @@ class CommandSpec:
             _check_env(self.name, self.env)
         if self.walltime is not None and not self.walltime > 0:
             raise ValueError(f"{self.name}: walltime must be more than 0 seconds, not {self.walltime!r}")
-        if not self.grace >= 0:
-            raise ValueError(f"{self.name}: grace must be at least 0 seconds, not {self.grace!r}")
+        if not 0 <= self.grace < math.inf:
+            raise ValueError(f"{self.name}: grace must be at least 0 seconds, and an end to it, not {self.grace!r}")
         if self.orphan not in {"kill", "keep"}:
             raise ValueError(f"{self.name}: orphan must be 'kill' or 'keep', not {self.orphan!r}")
 
@@ -250,8 +251,13 @@ class Engine(Protocol):
         """
         ...
 
-    def close(self) -> None:
-        """End every command that is not to be kept, and free everything. Nothing if it was closed before."""
+    def close(self, grace: float | None = None) -> None:
+        """End every command that is not to be kept, and free everything. Nothing if it was closed before.
+
+        Args:
+            grace: no command is given more seconds than this between being asked to end and being ended, whatever its
+                spec says; those that were asked before included. None: as their specs say.
+        """
         ...
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from headrace.compute.nursery import server
+from headrace.compute.nursery.descriptors import standard_streams_reserved
 from headrace.core import HeadraceError
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ class Nursery:
     Args:
         target: ``"module:function"``, run in each child.
         preload: modules to import before the first fork, so that children need not.
+        preload_later: modules to import when there is nothing else to do, so that later children need not.
         path: its `sys.path`, the owner's own unless said; with `bare`, what comes after the standard library.
         bare: leave out the site's and the user's modules; for a target that needs the standard library only.
         kill: whether the children are killed when the nursery ends, however it ends; else they see to themselves.
@@ -82,17 +84,20 @@ class Nursery:
         target: str,
         *,
         preload: Sequence[str] = (),
+        preload_later: Sequence[str] = (),
         path: Sequence[str] | None = None,
         bare: bool = False,
         kill: bool = True,
     ) -> None:
         if not sys.executable:
             raise NurseryLost("sys.executable does not say which Python this is, so no process can be started with it")
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with standard_streams_reserved():
+            ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._control = ours
         options = {
             "target": target,
             "preload": list(preload),
+            "preload_later": list(preload_later),
             "path": [os.path.abspath(one) for one in (sys.path if path is None else path)],  # noqa: PTH100 - "" is the current directory
             "bare": bare,
             "kill": kill,
@@ -182,6 +187,10 @@ class Nursery:
     def close(self, timeout: float = 10.0) -> None:
         """End it, and wait for that; with ``kill`` its children end with it. Nothing if it was closed before."""
         _nurseries.discard(self)
+        with suppress(
+            OSError
+        ):  # For copies of this process that hold it too; nobody is there, if it was closed before.
+            self._control.shutdown(socket.SHUT_RDWR)
         self._control.close()
         try:
             self._process.wait(timeout)

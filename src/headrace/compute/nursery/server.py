@@ -57,11 +57,13 @@ MAX_FILES = 16
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _EXIT_BUG = 70
+_STDERR = 2
 
 
 def main(arguments: list[str]) -> None:
     """Serve until the owner's end of the socket is closed, or the owner is dead."""
     options = json.loads(arguments[0])
+    _fill_standard_streams()
     # Bare: behind the standard library, which it must not hide.
     sys.path[len(sys.path) if options["bare"] else 0 :] = options["path"]
     # What the thread that started this one had blocked is nothing to those that are forked here.
@@ -69,14 +71,14 @@ def main(arguments: list[str]) -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     for name in options["preload"]:
-        try:
-            importlib.import_module(name)
-        except Exception:  # noqa: BLE001 - whoever needs it will find out, and say so where it can be seen
-            traceback.print_exc()
+        _import(name)
     module, _, function = options["target"].partition(":")
     target = getattr(importlib.import_module(module), function)
     control = socket.socket(fileno=options["fd"])
-    _Server(control, target, libc, owner=options["owner"], kill=options["kill"]).serve()
+    server = _Server(control, target, libc, owner=options["owner"], kill=options["kill"])
+    # Else it died before it was watched, and a copy of it may hold the other end of the socket for ever.
+    if os.getppid() == options["owner"]:
+        server.serve(deque(options["preload_later"]))
 
 
 class _Server:
@@ -85,6 +87,7 @@ class _Server:
         self._target = target
         self._libc = libc
         self._kill = kill
+        self._pid = os.getpid()
         self._pids: dict[int, int] = {}
         self._numbers: dict[int, int] = {}
         self._outbox: deque[bytes] = deque()
@@ -97,7 +100,8 @@ class _Server:
         signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
 
-    def serve(self) -> None:
+    def serve(self, later: deque[str]) -> None:
+        """Do as told until the owner is gone; import what is to be imported later while there is nothing to do."""
         gc.collect()
         gc.freeze()
         self._poll.register(self._woken, select.POLLIN)
@@ -106,7 +110,11 @@ class _Server:
         alive = True
         while alive:
             self._poll.register(self._control, select.POLLIN | (select.POLLOUT if self._outbox else 0))
-            for fd, event in self._poll.poll():
+            events = self._poll.poll(0 if later else None)
+            if later and not events:
+                _import(later.popleft())
+                gc.freeze()
+            for fd, event in events:
                 if fd == self._woken:
                     _drain(self._woken)
                     self._reap()
@@ -165,6 +173,8 @@ class _Server:
             self._libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
             if self._kill:
                 self._libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+                if os.getppid() != self._pid:  # It died before it was listened for.
+                    os._exit(_EXIT_BUG)
             self._target(payload, fds)
             code = 0
         except SystemExit as ended:
@@ -237,6 +247,20 @@ def adopted(own) -> list[int]:  # type: ignore[no-untyped-def]  # noqa: ANN001 -
             if parent == me:
                 found.append(int(entry))
     return found
+
+
+def _import(name: str) -> None:
+    try:
+        importlib.import_module(name)
+    except Exception:  # noqa: BLE001 - whoever needs it will find out, and say so where it can be seen
+        traceback.print_exc()
+
+
+def _fill_standard_streams() -> None:
+    """See that no file of ours gets the number of a standard stream that is closed, here and in all children."""
+    while (fd := os.open(os.devnull, os.O_RDWR)) <= _STDERR:
+        os.set_inheritable(fd, True)
+    os.close(fd)
 
 
 def _watch(owner: int) -> int | None:

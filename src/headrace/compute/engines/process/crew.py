@@ -3,7 +3,8 @@
 All of it happens on the reactor's thread, one deed at a time. A command is in one of these places:
 
 - in the queue: nothing of it exists. It waits for a supervisor that is up and has nothing to do;
-- on a line: it was given to a supervisor. If the line ends without a last word, the command is lost;
+- on a line: it was given to a supervisor. If the line ends before the supervisor has taken it, it goes back into the
+  queue; if it ends later and without a last word, the command is lost;
 - adopted: another engine started it, or this one before a crash. Its folder says what there is to know, and a pidfd
   tells when its supervisor has ended;
 - ended.
@@ -25,11 +26,11 @@ from headrace.compute.engines.process.reactor import Reactor
 from headrace.compute.engines.process.report import status_from
 from headrace.compute.engines.process.streams import close_all
 from headrace.compute.engines.process.supervision.identity import start_time
-from headrace.compute.engines.process.supervision.line import CANCEL, ENDED, REFUSED, RUN, STARTED, UP
+from headrace.compute.engines.process.supervision.line import CANCEL, ENDED, REFUSED, RUN, STARTED, TAKEN, UP
 
 if TYPE_CHECKING:
     from headrace.compute.engines.base import Watcher
-    from headrace.compute.engines.process.job import Job, Launch
+    from headrace.compute.engines.process.job import Job
 
 __all__ = ["Crew"]
 
@@ -37,6 +38,7 @@ logger = logging.getLogger(__name__)
 
 # More would only wait for one another.
 _MADE_AT_ONCE = 4
+_ATTEMPTS = 3
 _MOST_IDLE = max(4, os.cpu_count() or 1)
 _AGAIN_FIRST, _AGAIN_LAST = 0.01, 1.0
 _S = JobState
@@ -54,14 +56,19 @@ class Crew:
         self._queue: deque[Job] = deque()
         self._idle: list[Line] = []
         self._closing = False
+        self._closed = False
 
     # --- deeds --------------------------------------------------------------------------------------------------------
 
-    def launch(self, job: Job, launch: Launch) -> None:
-        """Start a command, unless it was cancelled."""
+    def launch(self, job: Job) -> None:
+        """Start a command with its `launch`, unless it was cancelled."""
+        if job.status.final:
+            self._drop_launch(job)
+            return
         self._active[job.handle.id] = job
-        job.launch = launch
-        if job.cancelled:
+        if self._closed and job.folder is not None:
+            self._let_go(job)  # Its intent is written down, for whoever submits it again.
+        elif job.cancelled or (self._closing and job.folder is None):
             self._end_unbegun(job, _NEVER_BEGAN)
         else:
             self._queue.append(job)
@@ -76,12 +83,12 @@ class Crew:
 
     def follow(self, job: Job) -> None:
         """Follow what a command's folder says of it, to its end."""
-        if not job.status.final and job.handle.id not in self._active:
+        if not job.status.final and job.handle.id not in self._active and not self._closed:
             self._active[job.handle.id] = job
             self._look(job)
 
-    def cancel(self, job: Job) -> None:
-        """End a command, if it has not ended."""
+    def cancel(self, job: Job, grace: float | None = None) -> None:
+        """End a command, if it has not ended. With `grace` it has no more than so many seconds for it."""
         if job.status.final:
             return
         job.cancelled = True
@@ -90,24 +97,29 @@ class Crew:
             self._end_unbegun(job, _NEVER_BEGAN)
         elif job.line is not None:
             try:
-                job.line.say({"word": CANCEL, "id": job.handle.id})
+                job.line.say({"word": CANCEL, "id": job.handle.id, "grace": grace})
             except OSError:  # It has just ended, and that will be heard.
                 logger.debug("%s: its supervisor cannot be told to cancel it", job.handle, exc_info=True)
         elif job.waiting is not None:
             signal.pidfd_send_signal(job.waiting, signal.SIGTERM)
         elif job.folder is not None:
             self._look(job)
+        elif job.handle.id not in self._active:  # Its submitting was cut short.
+            self._end_unbegun(job, _NEVER_BEGAN)
 
-    def refuse(self, job: Job, status: Status) -> None:
-        """Tell those who watch a command that was not taken after all."""
-        self._end(job, status)
+    def abandon(self, job: Job, reason: str) -> None:
+        """Take back a command whose submitting was cut short. One that is to be kept and has begun goes on."""
+        if job.handle.id not in self._active:
+            self._end(job, Status(state=_S.failed, reason=reason, ended=time.time()))
+        elif job.folder is None:
+            self.cancel(job)
 
-    def close(self) -> None:
-        """End all that is not to be kept, see that the rest has begun, then end the reactor."""
+    def close(self, grace: float | None = None) -> None:
+        """End all that is not to be kept, with no more than `grace`; see that the rest has begun; end the reactor."""
         self._closing = True
         for job in list(self._active.values()):
             if job.folder is None:
-                self.cancel(job)
+                self.cancel(job, grace)
             elif job.launch is None and (job.line is None or job.status.state is _S.running):
                 self._let_go(job)
         self._end_if_done()
@@ -133,6 +145,7 @@ class Crew:
         launch = job.launch
         if launch is None:
             return
+        job.attempts += 1
         try:
             line.say({"word": RUN, **launch.order}, launch.fds)
         except (BrokenPipeError, ConnectionResetError):  # It was killed while it had nothing to do.
@@ -145,7 +158,6 @@ class Crew:
             self._end_unbegun(job, Status(state=_S.failed, errno=error.errno, reason=reason))
             return
         job.line, line.job = line, job
-        self._drop_launch(job)
 
     def _heed(self, line: Line, word: dict[str, Any]) -> None:
         """Do what a word of a supervisor calls for."""
@@ -155,7 +167,9 @@ class Crew:
         job = line.job
         if job is None or job.handle.id != word["id"]:
             return
-        if word["word"] == STARTED:
+        if word["word"] == TAKEN:
+            self._drop_launch(job)
+        elif word["word"] == STARTED:
             self._set(job, Status(state=_S.running, pid=word["pid"], started=word["started"]))
             if self._closing and job.folder is not None:
                 self._let_go(job)
@@ -186,6 +200,12 @@ class Crew:
         job, line.job = line.job, None
         if job is not None:
             job.line = None
+            if job.launch is not None:  # It has not begun.
+                if job.attempts < _ATTEMPTS:
+                    self.launch(job)
+                else:
+                    self._end_unbegun(job, Status(state=_S.failed, reason=_last_seen(line, exitcode)))
+                return
             if job.folder is not None:
                 self._look(job)  # The last word may have been written, and not told.
             if not job.status.final and job.waiting is None:
@@ -205,7 +225,7 @@ class Crew:
     def _look(self, job: Job, pause: float = _AGAIN_FIRST) -> None:
         """Do what a command's folder calls for; look again after `pause` seconds if it does not say all."""
         folder = job.folder
-        if folder is None or job.status.final or job.line is not None or job.waiting is not None:
+        if folder is None or job.status.final or job.line is not None:
             return
         if job.handle.id not in self._active and not job.cancelled:
             return
@@ -215,18 +235,22 @@ class Crew:
         elif look.never_started:
             if job.cancelled:
                 self._end_unbegun(job, _NEVER_BEGAN)
-            else:  # It waits for whoever submits it again.
-                self._forget(job)
+            else:  # It waits for whoever submits it again; who may just be doing so, and have made its launch.
+                self._active.pop(job.handle.id, None)
+                self._wait_no_more(job)
                 self._end_if_done()
         else:
             self._set(job, look.status)
-            if look.supervisor is None or not self._wait_for(job, *look.supervisor):
+            waiting = look.supervisor is not None and self._wait_for(job, *look.supervisor)
+            if not waiting or job.status.state is _S.submitted:
                 self.reactor.after(pause, self._look, job, min(pause * 2, _AGAIN_LAST))
             if self._closing:
                 self._let_go(job)
 
     def _wait_for(self, job: Job, pid: int, start: int) -> bool:
         """Have a look again when a supervisor has ended. Return False if that cannot be had."""
+        if job.waiting is not None:
+            return True
         try:
             fd = os.pidfd_open(pid)
         except (AttributeError, OSError):
@@ -268,10 +292,20 @@ class Crew:
         status = replace(status, ended=time.time())
         if job.folder is not None:
             try:
-                job.folder.settle(status)
+                if not job.folder.settle(status):
+                    self._drop_launch(job)
+                    self._active[job.handle.id] = job
+                    self.reactor.after(_AGAIN_FIRST, self._end_or_look, job, status)
+                    return
             except OSError as error:
                 status = replace(status, reason=f"{status.reason} (this could not be written down: {error.strerror})")
         self._end(job, status)
+
+    def _end_or_look(self, job: Job, status: Status) -> None:
+        if job.folder is not None and job.folder.look().never_started:
+            self._end_unbegun(job, status)
+        else:
+            self._look(job)
 
     def _end(self, job: Job, status: Status) -> None:
         self._forget(job)
@@ -295,7 +329,8 @@ class Crew:
         self._drop_launch(job)
 
     def _end_if_done(self) -> None:
-        if self._closing and not self._active:
+        if self._closing and not self._active and not self._closed:
+            self._closed = True
             self._idle.clear()
             self._lines.close()
             self.reactor.stop()

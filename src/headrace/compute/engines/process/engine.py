@@ -103,39 +103,7 @@ class ProcessEngine:
         Raises:
             StreamError: one of its files cannot be opened.
         """
-        self._check(spec)
-        folder = None
-        identity = uuid.uuid4().hex
-        if spec.orphan == "keep" and self._directory is not None and key not in self._jobs:
-            folder = Folder(self._directory, key)
-            intent = folder.create(spec, identity)
-            _same(intent.digest == digest_of(spec), spec, key)
-            identity = intent.id
-        mine = Job(Handle(self._name, key, identity), spec, folder)
-        handed_over = False
-        try:
-            job = self._jobs.setdefault(key, mine)
-            if job is not mine:
-                return self._submit_again(job, spec, watcher)
-            look = None if folder is None else folder.look()
-            if look is not None and not look.never_started:
-                job.status = look.status
-                handed_over = True
-                self._post("follow", job)
-                if watcher is not None:
-                    self._post("watch", job, watcher)
-            else:
-                if watcher is not None:
-                    job.watchers.append(watcher)
-                launch = self._prepare(job, spec)
-                handed_over = True
-                self._post("launch", job, launch)
-        except BaseException as error:
-            if not handed_over and self._jobs.get(key) is mine:
-                del self._jobs[key]
-                self._post("refuse", mine, Status(state=JobState.failed, reason=f"it was not taken: {error}"))
-            raise
-        return job.handle
+        return self._submit(spec, key, watcher, [])
 
     def poll(self, handles: Iterable[Handle]) -> dict[Handle, Status]:
         """Return what is known of each command. See `Engine.poll`."""
@@ -184,8 +152,12 @@ class ProcessEngine:
         except OSError as error:
             raise EngineError(f"{_name(job)}: its {stream} cannot be read at {path}: {error.strerror}") from error
 
-    def close(self) -> None:
-        """End every command that is not to be kept, and free everything. Nothing if it was closed before."""
+    def close(self, grace: float | None = None) -> None:
+        """End every command that is not to be kept, and free everything. See `Engine.close`.
+
+        What cannot be ended, since the kernel or another user's rights forbid it, is told to the log after some
+        seconds, and is ended when it can be.
+        """
         with self._lock:
             closed, self._closed = self._closed, True
             crew = self._crew
@@ -193,8 +165,12 @@ class ProcessEngine:
             return
         if crew is not None and os.getpid() == self._pid:
             graces = [job.spec.grace for job in tuple(self._jobs.values()) if job.spec and not job.status.final]
-            crew.reactor.post(crew.close)
-            if not crew.reactor.join(max(graces, default=0.0) + _PATIENCE) and not crew.reactor.here():
+            longest = max(graces, default=0.0)
+            crew.reactor.post(crew.close, grace)
+            if (
+                not crew.reactor.join((longest if grace is None else min(longest, grace)) + _PATIENCE)
+                and not crew.reactor.here()
+            ):
                 left = [_name(job) for job in tuple(self._jobs.values()) if not job.status.final]
                 logger.warning("engine %s: these were told to end, and have not ended: %s", self._name, ", ".join(left))
         if self._temporary is not None and os.getpid() == self._pid:
@@ -213,18 +189,18 @@ class ProcessEngine:
         name = uuid.uuid4().hex if key is None else key
         ended = Lock()
         ended.acquire()
+        made: list[Job] = []
         try:
-            self.submit(spec, name, lambda _, status: ended.release() if status.final else None)
+            self._submit(spec, name, lambda _, status: ended.release() if status.final else None, made)
             ended.acquire()
             status = self._jobs[name].status
         except BaseException:
-            job = self._jobs.get(name)
-            if job is not None and not job.status.final:
+            for job in made:
                 self._end(job)
             raise
         finally:
-            if (job := self._jobs.get(name)) is not None:
-                self._forget(job)
+            if (left := self._jobs.get(name)) is not None:
+                self._forget(left)
         return status
 
     def handles(self) -> list[Handle]:
@@ -252,8 +228,53 @@ class ProcessEngine:
             )
         if spec.orphan == "keep" and self._directory is None:
             raise UnsupportedSpecError(
-                f"{spec.name}: orphan='keep' needs a directory: ProcessEngine(directory) where engine {self._name} is made"
+                f"{spec.name}: orphan='keep' needs a directory: make engine {self._name} as ProcessEngine(directory)"
             )
+
+    def _submit(
+        self, spec: CommandSpec, key: str, watcher: Callable[[Handle, Status], None] | None, made: list[Job]
+    ) -> Handle:
+        """Do what `submit` does. What is new is in `made` before it can begin, whatever cuts this short."""
+        self._check(spec)
+        folder = None
+        identity = uuid.uuid4().hex
+        if spec.orphan == "keep" and self._directory is not None and key not in self._jobs:
+            folder = Folder(self._directory, key)
+            intent = folder.create(spec, identity)
+            _same(intent.digest == digest_of(spec), spec, key)
+            identity = intent.id
+        mine = Job(Handle(self._name, key, identity), spec, folder)
+        made.append(mine)
+        try:
+            job = self._jobs.setdefault(key, mine)
+            if job is not mine:
+                made.clear()
+                return self._submit_again(job, spec, watcher)
+            look = None if folder is None else folder.look()
+            if look is not None and not look.never_started:
+                job.status = look.status
+                self._post("follow", job)
+                if watcher is not None:
+                    self._post("watch", job, watcher)
+            else:
+                if watcher is not None:
+                    job.watchers.append(watcher)
+                self._prepare(job, spec)
+                self._post("launch", job)
+        except BaseException as error:
+            if self._jobs.get(key) is mine:
+                del self._jobs[key]
+                self._abandon(mine, error)
+            raise
+        return job.handle
+
+    def _abandon(self, job: Job, error: BaseException) -> None:
+        """Take back what was submitted, or was about to be."""
+        try:
+            self._post("abandon", job, f"it was not taken: {error}")
+        except EngineClosedError:
+            if job.launch is not None:
+                close_all(job.launch.fds)
 
     def _submit_again(self, job: Job, spec: CommandSpec, watcher: Callable[[Handle, Status], None] | None) -> Handle:
         """Return the handle of the command that has the key, if it is the same command."""
@@ -265,27 +286,35 @@ class ProcessEngine:
             if watcher is not None:
                 self._post("watch", job, watcher)
             if not job.status.final and job.folder.look().never_started:
-                self._post("launch", job, self._prepare(job, spec))
+                try:
+                    self._prepare(job, spec)
+                    self._post("launch", job)
+                except EngineError:
+                    job.spec = None
+                    if job.launch is not None:
+                        close_all(job.launch.fds)
+                    raise
             return job.handle
         _same(job.spec == spec, spec, key)
         if watcher is not None:
             self._post("watch", job, watcher)
         return job.handle
 
-    def _prepare(self, job: Job, spec: CommandSpec) -> Launch:
-        """Return what the supervisor is to be given. Its file descriptors are open."""
+    def _prepare(self, job: Job, spec: CommandSpec) -> None:
+        """Make what the supervisor is to be given: the job's `launch`. Its file descriptors are open."""
+        launch = job.launch = Launch({}, {})
         here: list[str] = []
-        fds = open_streams(spec)
+        open_streams(spec, launch.fds)
         try:
             if spec.cwd is None or not spec.cwd.is_absolute():
                 try:
-                    here.append(_latin(os.getcwdb()))
+                    here.append(_latin(os.getcwdb()))  # noqa: PTH109 - bytes
                 except OSError:  # It was deleted; it can be held all the same.
-                    fds["here"] = os.open(".", os.O_PATH | os.O_DIRECTORY)
+                    launch.fds["here"] = os.open(".", os.O_PATH | os.O_DIRECTORY)
             if spec.cwd is not None:
                 here.append(_latin(os.fsencode(spec.cwd)))
             env = os.environb if spec.env is None else {os.fsencode(k): os.fsencode(v) for k, v in spec.env.items()}
-            order: dict[str, object] = {
+            launch.order = {
                 "id": job.handle.id,
                 "argv": [_latin(os.fsencode(part)) for part in spec.argv],
                 "env": {_latin(name): _latin(value) for name, value in env.items()},
@@ -298,10 +327,8 @@ class ProcessEngine:
                 "files": {} if job.folder is not None else self._own_files(job, spec),
                 "truncate": [n for n in ("stdout", "stderr") if getattr(getattr(spec, n), "mode", None) == "w"],
             }
-        except BaseException:
-            close_all(fds)
-            raise
-        return Launch(order, fds)
+        except OSError as error:
+            raise EngineError(f"{spec.name}: it cannot be taken: {error.strerror or error}") from error
 
     def _own_files(self, job: Job, spec: CommandSpec) -> dict[str, str]:
         streams = [stream for stream in ("stdout", "stderr") if getattr(spec, stream) is None]
@@ -325,6 +352,7 @@ class ProcessEngine:
     def _find(self, handle: Handle) -> Job:
         job = self._jobs.get(handle.key)
         if job is not None and job.handle == handle:
+            self._look_again(job)
             return job
         if job is None and self._directory is not None and handle.engine == self._name:
             folder = Folder(self._directory, handle.key)
@@ -344,6 +372,13 @@ class ProcessEngine:
             self._post("follow", job)
         return job
 
+    def _look_again(self, job: Job) -> None:
+        """See whether a command that was never started, when it was found here, was started by somebody else since."""
+        if job.spec is not None or job.folder is None or job.status.state is not JobState.submitted or self._closed:
+            return
+        if not job.folder.look().never_started:
+            self._post("follow", job)
+
     def _post(self, deed: str, *args: object) -> None:
         crew = self._crew
         if crew is None:
@@ -354,10 +389,13 @@ class ProcessEngine:
         if self._closed:
             raise EngineClosedError(f"engine {self._name} is closed")
         crew.reactor.start()
-        crew.reactor.post(getattr(crew, deed), *args)
+        if not crew.reactor.post(getattr(crew, deed), *args):
+            raise EngineClosedError(f"engine {self._name} is closed")
 
     def _end(self, job: Job) -> None:
         """End a command, and wait for that."""
+        if job.status.final:
+            return
         if self._crew is not None and self._crew.reactor.here():
             raise EngineError(
                 f"{_name(job)}: a watcher cannot wait for its end; cancel it, and remove it when it has ended"

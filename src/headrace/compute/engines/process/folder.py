@@ -13,7 +13,6 @@ import shutil
 import uuid
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -24,6 +23,7 @@ from headrace.compute.engines.process.supervision.record import LOCK, PROCESS, S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from headrace.compute.engines.base import CommandSpec
 
@@ -121,19 +121,24 @@ class Folder:
         status = Status(state=JobState.running, pid=process["command"], started=process.get("started"))
         return Look(status, supervisor=supervisor)
 
-    def settle(self, status: Status) -> None:
+    def settle(self, status: Status) -> bool:
         """Write down the end of a command that was never started, so that it never is.
 
-        Nothing if it was started, or a supervisor is about to.
+        Return False, and write nothing, if it was started, or somebody holds the lock: a supervisor that is about to
+        start it, or, for a moment, whoever looks.
 
         Raises:
             OSError: it cannot be written.
         """
         with self._lock(fcntl.LOCK_EX) as ours:
-            if ours and self._look_alone().never_started:
+            if not ours:
+                return False
+            look = self._look_alone()
+            if look.never_started:
                 fields = {"state": status.state.name, "reason": status.reason, "errno": status.errno}
                 with _opened(self.path) as fd:
                     write_whole(fd, STATUS, {**fields, "ended": status.ended})
+            return look.never_started
 
     def delete(self) -> None:
         """Delete it with all that is in it. Nothing if it is not there.

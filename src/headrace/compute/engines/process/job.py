@@ -28,7 +28,7 @@ class Launch:
 class Job:
     """A command that was taken. All but `status` is the crew's once it has been handed over."""
 
-    __slots__ = ("cancelled", "folder", "handle", "launch", "line", "spec", "status", "waiting", "watchers")
+    __slots__ = ("attempts", "cancelled", "folder", "handle", "launch", "line", "spec", "status", "waiting", "watchers")
 
     def __init__(self, handle: Handle, spec: CommandSpec | None, folder: Folder | None = None) -> None:
         self.handle = handle
@@ -37,8 +37,10 @@ class Job:
         self.folder = folder
         self.status = _SUBMITTED
         self.watchers: list[Watcher] = []
-        #: What to start it with, until it is given to a supervisor.
+        #: What to start it with, until a supervisor has taken it.
         self.launch: Launch | None = None
+        #: How often it was given to a supervisor.
+        self.attempts = 0
         #: To the supervisor that it was given to, while that has not told its end.
         self.line: Line | None = None
         self.cancelled = False

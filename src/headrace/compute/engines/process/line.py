@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from headrace.compute.engines.process.supervision.line import LARGEST_WORD
 from headrace.compute.nursery import Born, Exited, Nursery, NurseryLost
+from headrace.compute.nursery.descriptors import standard_streams_reserved
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -123,7 +124,8 @@ class Lines:
                 raise OSError(0, "the process that forks them ends at once")
             self._nursery = Nursery(_TARGET, path=[str(_HERE)], bare=True, kill=False)
             self._reactor.listen(self._nursery.fileno(), self._hear_nursery)
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with standard_streams_reserved():
+            ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         number = next(self._numbers)
         try:
             fds = [theirs.fileno()] if self._owner is None else [theirs.fileno(), self._owner]
@@ -145,6 +147,8 @@ class Lines:
         self._open.discard(line)
         if line.channel is not None:
             self._reactor.ignore(line.channel.fileno())
+            with suppress(OSError):  # A copy of this process may hold it too; or the supervisor has ended.
+                line.channel.shutdown(socket.SHUT_RDWR)
             line.channel.close()
             line.channel = None
 
@@ -235,6 +239,6 @@ class Lines:
 
 def _own_pidfd() -> int | None:
     """Return what tells supervisors of this process's death, whatever copies of it hold their channels open."""
-    with suppress(AttributeError, OSError):
+    with suppress(AttributeError, OSError), standard_streams_reserved():
         return os.pidfd_open(os.getpid())
     return None

@@ -12,6 +12,9 @@ from collections import deque
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
+from headrace.compute.nursery.descriptors import standard_streams_reserved
+from headrace.core.condition import SmallCondition
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -33,29 +36,37 @@ class Reactor:
     def __init__(self, name: str, broken: Callable[[BaseException], None]) -> None:
         self._broken = broken
         self._inbox: deque[tuple[Callable[..., None], tuple[Any, ...]]] = deque()
-        self._bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self._selector = selectors.DefaultSelector()
+        with standard_streams_reserved():
+            self._bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+            self._selector = selectors.DefaultSelector()
         self._timers: list[tuple[float, int, Callable[..., None], tuple[Any, ...]]] = []
         self._order = count()
         self._stopped = False
+        self._ended = False
+        self._lock = SmallCondition()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
-        self._started = False
 
     def start(self) -> None:
-        """Begin. Nothing if it has begun."""
-        if not self._started:
-            self._started = True
+        """Begin. Nothing if it has begun.
+
+        Raises:
+            RuntimeError: no thread can be started now; it may be tried again.
+        """
+        if self._thread.ident is None:
             self._thread.start()
 
-    def post(self, deed: Callable[..., None], *args: object) -> None:
-        """Have a deed done, after those that were posted before."""
-        self._inbox.append((deed, args))
-        if not self._stopped:
+    def post(self, deed: Callable[..., None], *args: object) -> bool:
+        """Have a deed done, after those that were posted before. Return False if it has ended, and nothing is done."""
+        with self._lock:
+            if self._ended:
+                return False
+            self._inbox.append((deed, args))
             os.eventfd_write(self._bell, 1)
+        return True
 
     def join(self, timeout: float) -> bool:
         """Wait until it has ended, at most so many seconds; return whether it has. On its own thread: do not wait."""
-        if self._started and not self.here():
+        if self._thread.ident is not None and not self.here():
             self._thread.join(timeout)
         return not self._thread.is_alive()
 
@@ -76,7 +87,7 @@ class Reactor:
         heapq.heappush(self._timers, (time.monotonic() + seconds, next(self._order), deed, args))
 
     def stop(self) -> None:
-        """End after this deed."""
+        """End after this deed, and those that were posted before it has ended; these must not need the rest."""
         self._stopped = True
 
     def _run(self) -> None:
@@ -91,8 +102,12 @@ class Reactor:
                 self._do(deed, args)
             while self._inbox and not self._stopped:
                 self._do(*self._inbox.popleft())
-        self._selector.close()
-        os.close(self._bell)
+        with self._lock:
+            self._ended = True
+            self._selector.close()
+            os.close(self._bell)
+        while self._inbox:  # Those who posted them were told that they would be done.
+            self._do(*self._inbox.popleft())
 
     def _patience(self) -> float | None:
         if self._inbox:

@@ -7,6 +7,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from headrace.compute.executors.base import CallSpec
+from headrace.compute.resources import InsufficientResourcesError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from headrace.compute.executors.base import Ended
     from headrace.compute.executors.processes.ledger import Grant
     from headrace.compute.executors.processes.loop import Loop
+    from headrace.compute.resources import Resources
 
 __all__ = ["Call", "CallState"]
 
@@ -29,10 +31,12 @@ class CallState(enum.IntEnum):
     new = 0
     #: It waits for a worker.
     waiting = 1
+    #: It is in front of a worker that has another to end first. It can be taken back until the worker reads it.
+    sent = 2
     #: A worker has it.
-    running = 2
+    running = 3
     #: Its end has been told, or is being told.
-    ended = 3
+    ended = 4
 
 
 class Call:
@@ -75,7 +79,8 @@ class Call:
         self.grant: Grant | None = None
         #: It as bytes, where a worker died before it read them.
         self.packed: tuple[bytes, bytes] | None = None
-        self._ended: Ended | None = ended
+        # A list, since taking it out of there is one step, whoever else tries.
+        self._ended = [ended]
         self._loop: Loop | None = loop
 
     @property
@@ -88,6 +93,15 @@ class Call:
         """Whether a worker has it."""
         return self.state is CallState.running
 
+    def objection(self, label: str, resources: Resources) -> BaseException | None:
+        """Return what it ends with without having begun, where the executor could never do as its spec says."""
+        need, walltime = self.spec.resources, self.spec.walltime
+        if need is not None and not need.within(resources):
+            return InsufficientResourcesError(f"{self.name} asks for {need}; executor {label!r} has {resources}")
+        if walltime is not None and not (isinstance(walltime, (int, float)) and walltime > 0):
+            return ValueError(f"{self.name}: walltime must be a number of seconds above 0, not {walltime!r}")
+        return None
+
     def cancel(self) -> bool:
         """See `Stoppable.cancel`."""
         loop = self._loop
@@ -98,10 +112,11 @@ class Call:
 
     def end(self, value: Any, error: BaseException | None) -> None:  # noqa: ANN401 - any result
         """Tell of its end, once; let go of all that it holds."""
-        ended, self._ended = self._ended, None
         self.state = CallState.ended
         self.fn = self.args = self.kwargs = self.packed = self._loop = self.fate = None
-        if ended is None:
+        try:
+            ended = self._ended.pop()
+        except IndexError:
             return
         try:
             ended(value, error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import pickle
 import socket
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from headrace.compute.executors.processes.alone.headrace_worker.orders import WorkerOrders
     from headrace.compute.executors.processes.calls import Call
 
-__all__ = ["Crew", "Worker", "preloads"]
+__all__ = ["Crew", "Worker", "import_path", "preloads"]
 
 _TARGET = "headrace_worker.worker:serve"
 _VARIABLE = "HEADRACE_PRELOAD"
@@ -27,13 +28,17 @@ _VARIABLE = "HEADRACE_PRELOAD"
 class Worker:
     """One worker process, as its owner sees it."""
 
-    __slots__ = ("call", "connection", "doomed", "gpus", "number", "pid", "ready", "theirs")
+    __slots__ = ("call", "connection", "doomed", "gpus", "next", "number", "path", "pid", "place", "ready", "theirs")
 
-    def __init__(self, number: int, connection: socket.socket, theirs: socket.socket) -> None:
+    def __init__(self, number: int, place: int, connection: socket.socket, theirs: socket.socket) -> None:
         self.number = number
+        #: Its place among the workers: the lowest that was free.
+        self.place = place
         self.connection = connection
         #: The worker's end. What is still unread in it when the worker is dead, the worker has not begun.
         self.theirs = theirs
+        #: What `sys.path` was in its owner when it was told last.
+        self.path: list[str] = []
         #: 0 until it is known.
         self.pid = 0
         #: Whether it has said that it waits for calls.
@@ -42,6 +47,8 @@ class Worker:
         self.doomed = False
         #: The call that it has.
         self.call: Call | None = None
+        #: The call that is in front of it, and that it reads when it has ended that one.
+        self.next: Call | None = None
         #: The GPUs that its calls have seen; None before its first. What a process has once seen it does not forget.
         self.gpus: tuple[str, ...] | None = None
 
@@ -55,7 +62,7 @@ class Crew:
     """
 
     def __init__(self, mark: str, preload: Sequence[str]) -> None:
-        self._orders: WorkerOrders = {"mark": mark, "path": _absolute(sys.path)}
+        self._mark = mark
         self._preload = list(preload)
         self._last = 0
         self.workers: dict[int, Worker] = {}
@@ -68,7 +75,7 @@ class Crew:
             NurseryLost: it cannot be started.
         """
         # First what only we have, so that a worker begins without the rest of Headrace.
-        path = [*alone.__path__, *self._orders["path"]]
+        path = [*alone.__path__, *import_path()]
         self.nursery = Nursery(_TARGET, preload=preloads(self._preload), path=path)
         return self.nursery
 
@@ -79,16 +86,20 @@ class Crew:
             NurseryLost: nobody is there to be asked.
             OSError: there are too many open files.
         """
+        taken = {worker.place for worker in self.workers.values()}
+        place = next(number for number in itertools.count() if number not in taken)
+        orders: WorkerOrders = {"mark": self._mark, "path": import_path(), "place": place}
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
             self._last += 1
-            nursery.fork(self._last, pickle.dumps(self._orders), [theirs.fileno()])
+            nursery.fork(self._last, pickle.dumps(orders), [theirs.fileno()])
         except BaseException:
             ours.close()
             theirs.close()
             raise
         ours.setblocking(False)
-        worker = self.workers[self._last] = Worker(self._last, ours, theirs)
+        worker = self.workers[self._last] = Worker(self._last, place, ours, theirs)
+        worker.path = list(sys.path)
         return worker
 
     def fire(self, worker: Worker) -> None:
@@ -118,9 +129,10 @@ class Crew:
             worker.theirs.close()
 
 
-def _absolute(path: Sequence[str]) -> list[str]:
+def import_path() -> list[str]:
+    """Return where this process imports from, so that it means the same in any directory."""
     found = []
-    for place in path:
+    for place in sys.path:
         with suppress(FileNotFoundError):  # "" is the current directory, which may have been deleted.
             found.append(os.path.abspath(place))  # noqa: PTH100 - without ".."
     return found

@@ -9,6 +9,7 @@ import sys
 import threading
 import uuid
 from concurrent.futures import CancelledError, Future
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from headrace.compute.resources import InsufficientResourcesError, Resources, gpus_here, memory_here, parse_memory
@@ -36,8 +37,12 @@ class ProcessPoolExecutor(concurrent.futures.Executor):
     `cloudpickle`. The main module is never imported by a worker, so it needs no guard. A function or argument that
     cannot be sent, and a result that cannot be sent back, are the call's `SerializationError`.
 
+    All calls are pickled, and all results read, on one thread of the executor's own. What takes seconds of that, or
+    waits for something in its ``__reduce__``, holds up the others meanwhile, their walltimes and cancels too.
+
     A call finds the working directory and the standard streams as they were when the executor started. What else a call
-    leaves behind in its process, environment variables, imports, threads, the next one there will find.
+    leaves behind in its process, environment variables, imports, threads, the next one there will find. The environment
+    variable ``HEADRACE_WORKER`` is the worker's place, from 0; a worker that replaces another takes its place.
 
     Args:
         label: the name by which apps choose it.
@@ -87,11 +92,13 @@ class ProcessPoolExecutor(concurrent.futures.Executor):
         self.mark = f"{label}-{uuid.uuid4()}"
         self.owner: object = None
         self._loop: Loop | None = None
+        # That of the last loop.
+        self._thread: threading.Thread | None = None
 
     @property
     def capacity(self) -> int:
-        """One task a worker, so that what waits keeps its priority to the last moment."""
-        return self.max_workers
+        """Two tasks a worker: the second is with it when the first ends, and goes to another that is free before."""
+        return 2 * self.max_workers
 
     @property
     def resources(self) -> Resources:
@@ -150,18 +157,27 @@ class ProcessPoolExecutor(concurrent.futures.Executor):
             cancel_futures: calls that have not begun end as cancelled.
         """
         loop, self._loop = self._loop, None
-        if loop is not None and not loop.closed:
-            loop.end_when_done(drop_waiting=cancel_futures)
-        if loop is not None and wait and loop.thread is not threading.current_thread():
-            loop.thread.join()
+        if loop is not None:
+            self._thread = loop.thread
+            if not loop.closed:
+                loop.end_when_done(drop_waiting=cancel_futures)
+        if wait and self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join()
 
     def _make_loop(self) -> Loop:
         # Here and not above: importing this module must stay cheap, since `import headrace` does.
         from headrace.compute.executors.processes.crew import Crew  # noqa: PLC0415
+        from headrace.compute.nursery import NurseryLost  # noqa: PLC0415
+
+        crew = Crew(self.mark, self._preload)
+        # Not on the loop's thread: a fork of this process by its user must not fall into it, since the copy would keep
+        # open what tells that the new process has begun. What fails here, the loop tries again.
+        with suppress(NurseryLost):
+            crew.found()
+        # After that, since the nursery needs as long to start as these to be imported.
         from headrace.compute.executors.processes.ledger import Ledger  # noqa: PLC0415
         from headrace.compute.executors.processes.loop import Loop  # noqa: PLC0415
 
-        crew = Crew(self.mark, self._preload)
         ledger = Ledger(self._cores, self._resources.cores, self._resources.memory, self._gpus)
         return Loop(self.label, crew, self.max_workers, self._resources, ledger, hides_gpus=self._hides_gpus)
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import heapq
 import logging
 import os
+import pickle
 import select
+import sys
 import threading
 import time
 import weakref
@@ -17,9 +18,12 @@ from typing import TYPE_CHECKING
 
 from headrace.compute.executors.errors import ExecutorBroken, SerializationError, WalltimeExceeded, WorkerLost
 from headrace.compute.executors.processes.alone.headrace_worker import wire
+from headrace.compute.executors.processes.bell import Bell
 from headrace.compute.executors.processes.calls import Call, CallState
+from headrace.compute.executors.processes.crew import import_path
+from headrace.compute.executors.processes.roster import Roster
+from headrace.compute.executors.processes.timers import Timers
 from headrace.compute.nursery import Born, NotBorn, NurseryLost
-from headrace.compute.resources import InsufficientResourcesError
 
 if TYPE_CHECKING:
     from headrace.compute.executors.processes.crew import Crew, Worker
@@ -32,9 +36,10 @@ logger = logging.getLogger(__name__)
 
 # So many workers in a row may end before they are ready; then there is no hope.
 _MAX_FAILURES = 3
-# Until a fork is tried again for which there were too many processes or too little memory.
-_RETRY_SECONDS = 0.1
-_MIN_TIMERS = 64
+# Half the time until a fork is tried again for which there were too many processes or too little memory; it doubles.
+_RETRY_SECONDS = 0.05
+_MAX_DOUBLINGS = 6
+_MOMENT = 0.001
 # The longest that the system can be asked to wait for at a time is a little longer.
 _MAX_SECONDS = 3600.0
 
@@ -63,14 +68,16 @@ class Loop:
         self._hides_gpus = hides_gpus
         # What other threads append to: a call that is new, or that was cancelled; None to look whether to end.
         self._inbox: deque[Call | None] = deque()
-        self._bell = _Bell()
+        self._bell = Bell()
         self._asleep = False
         self._ending = False
         self._drops_waiting = False
         #: Whether it takes no more calls: it has ended, or this is a forked copy of its process.
         self.closed = False
         self._waiting: deque[Call] = deque()
-        self._idle: list[Worker] = []
+        self._roster = Roster()
+        # How many calls wait in front of a worker that has another.
+        self._sent = 0
         self._by_fd: dict[int, Worker] = {}
         self._running = 0
         self._starting = 0
@@ -79,8 +86,7 @@ class Loop:
         self._failures = 0
         self._retry_at: float | None = None
         self._numbers = count(1)
-        # Deadlines of calls. Those of calls that have ended stay until they come up, or are too many.
-        self._timers: list[tuple[float, int, Call]] = []
+        self._timers = Timers()
         self._poll = select.epoll()
         self._buffer = bytearray(wire.BUFFER_SIZE)
         self.thread = threading.Thread(target=self._run, name=f"{label}-loop", daemon=True)
@@ -138,11 +144,17 @@ class Loop:
         """Do what there is to do, then wait for more. Return True when all is done."""
         self._take_in()
         self._hand_out()
+        if self._sent and self._roster.idle:
+            self._call_back(len(self._roster.idle))
+            self._hand_out()
         if self._ending and not self._running and not self._waiting and not self._inbox:
             return True
         self._asleep = True
         # Whoever appended before the line above did not ring.
         timeout = 0 if self._inbox else self._seconds_to_next()
+        if self._sent and self._roster.idle:
+            # A worker has not even read the call before: it will in a moment, and then the next can be taken back.
+            timeout = _MOMENT if timeout is None else min(timeout, _MOMENT)
         events = self._poll.poll(timeout)
         self._asleep = False
         for fd, _ in events:
@@ -153,7 +165,7 @@ class Loop:
                 self._bell.clear()
             else:
                 self._hear_nursery()
-        if self._timers or self._retry_at is not None:
+        if timeout is not None:
             self._expire()
         return False
 
@@ -163,6 +175,7 @@ class Loop:
             call = inbox.popleft()
             if call is None:
                 if self._drops_waiting:
+                    self._call_back(self._sent)
                     self._drop_waiting(None)
             elif call.cancelled:
                 self._cancel(call)
@@ -171,7 +184,7 @@ class Loop:
 
     def _admit(self, call: Call) -> None:
         try:
-            error = self._objection(call)
+            error = call.objection(self.label, self._resources)
         except Exception as slip:  # noqa: BLE001 - what a caller has put into the spec is the call's error, not the loop's
             error = slip
         if error is not None:
@@ -181,30 +194,23 @@ class Loop:
         call.number = next(self._numbers)
         self._waiting.append(call)
 
-    def _objection(self, call: Call) -> BaseException | None:
-        spec = call.spec
-        if spec.resources is not None and not spec.resources.within(self._resources):
-            return InsufficientResourcesError(
-                f"{call.name} asks for {spec.resources}; executor {self.label!r} has {self._resources}"
-            )
-        if spec.walltime is not None and not (isinstance(spec.walltime, (int, float)) and spec.walltime > 0):
-            return ValueError(f"{call.name}: walltime must be a number of seconds above 0, not {spec.walltime!r}")
-        return None
-
     def _cancel(self, call: Call) -> None:
-        if call.state is CallState.running:
-            self._stop(call, CancelledError(f"{call.name} was cancelled while it ran"))
-        elif call.state is not CallState.ended:
+        if call.state is CallState.sent:
+            self._call_back_from(self._worker_with(call))
+        if call.state is CallState.waiting or call.state is CallState.new:
             self._take_back(call)
             call.end(None, CancelledError(f"{call.name} was cancelled before it began"))
+        elif call.state is not CallState.ended:
+            self._stop(call, CancelledError(f"{call.name} was cancelled while it ran"))
 
     def _stop(self, call: Call, fate: BaseException) -> None:
         """Have the worker killed that has the call. That it is dead is told later; then the call ends."""
         if call.fate is None:
             call.fate = fate
-            for worker in self._crew.workers.values():
-                if worker.call is call:
-                    self._crew.fire(worker)
+            self._crew.fire(self._worker_with(call))
+
+    def _worker_with(self, call: Call) -> Worker:
+        return next(one for one in self._crew.workers.values() if one.call is call or one.next is call)
 
     def _drop_waiting(self, error: BaseException | None) -> None:
         """End all calls that wait, with this error; as cancelled unless given."""
@@ -224,7 +230,7 @@ class Loop:
                 continue
             need = call.spec.resources
             if need is None:
-                worker = self._idle_worker(())
+                worker = self._idle_worker(()) or self._spare_worker(call)
                 if worker is None:
                     break
             else:
@@ -244,37 +250,75 @@ class Loop:
             self._grow(len(self._waiting))
 
     def _idle_worker(self, gpus: tuple[str, ...]) -> Worker | None:
-        """Take a worker out of the idle ones that has seen these GPUs, or nothing yet."""
-        idle = self._idle
-        for position in range(len(idle) - 1, -1, -1):
-            seen = idle[position].gpus
-            if seen is None or seen == gpus:
-                return idle.pop(position)
-        workers = self._crew.workers
-        if idle and len(workers) >= self._size and not any(one.doomed or not one.ready for one in workers.values()):
-            # All have seen others. One makes room for a new one.
-            self._crew.fire(idle.pop(0))
-        return None
+        worker = self._roster.take_idle(gpus)
+        if worker is None and self._roster.idle:
+            workers = self._crew.workers
+            if len(workers) >= self._size and not any(one.doomed or not one.ready for one in workers.values()):
+                # All have seen other GPUs. One makes room for a new one.
+                self._crew.fire(self._roster.idle.pop(0))
+        return worker
+
+    def _spare_worker(self, call: Call) -> Worker | None:
+        """Take a worker in front of which the call can wait: where there will be no other, and no clock runs."""
+        if self._starting or len(self._crew.workers) < self._size or call.spec.walltime is not None:
+            return None
+        return self._roster.take_spare(sys.path)
 
     def _send(self, worker: Worker, call: Call) -> None:
         error = self._pack(call)
         if error is None:
             try:
+                if worker.path != sys.path:
+                    self._tell_path(worker)
                 wire.send(worker.connection, wire.CALL, call.number, *(call.packed or ()))
             except (OSError, MemoryError) as refusal:
                 error = SerializationError(f"{call.name}: its arguments cannot be sent: {refusal}")
         if error is not None:
-            self._idle.append(worker)
+            self._roster.add(worker)
             self._take_back(call)
             call.end(None, error)
             return
-        call.state = CallState.running
         call.fn = call.args = call.kwargs = call.packed = None
-        worker.call = call
-        worker.gpus = call.grant.gpus if call.grant is not None else ()
         self._running += 1
+        if worker.call is not None:
+            call.state = CallState.sent
+            worker.next = call
+            self._sent += 1
+            return
+        self._begin(worker, call)
+        worker.gpus = call.grant.gpus if call.grant is not None else ()
         if call.spec.walltime is not None:
-            self._set_timer(call, call.spec.walltime)
+            self._timers.set(time.monotonic() + call.spec.walltime, call)
+
+    def _begin(self, worker: Worker, call: Call) -> None:
+        call.state = CallState.running
+        worker.call = call
+        self._roster.add(worker)
+
+    def _call_back(self, most: int) -> None:
+        """Let calls that wait in front of a worker wait for any, so that none is stuck behind a long one."""
+        for worker in list(self._crew.workers.values()):
+            if most > 0 and worker.next is not None:
+                most -= self._call_back_from(worker)
+
+    def _call_back_from(self, worker: Worker) -> bool:
+        """Take back the call that waits in front of a worker. Return False if the worker has read it."""
+        call = worker.next
+        # Behind an unread one it must stay, since that one must stay.
+        if call is None or wire.peek(worker.theirs) != call.number or call.number not in self._unread(worker, call):
+            return False
+        worker.next = None
+        self._sent -= 1
+        self._running -= 1
+        call.state = CallState.waiting
+        self._waiting.appendleft(call)
+        self._roster.add(worker)
+        return True
+
+    def _tell_path(self, worker: Worker) -> None:
+        """Tell a worker where this process has begun to import from since it was told last."""
+        worker.path = list(sys.path)
+        wire.send(worker.connection, wire.PATH, 0, b"", pickle.dumps(import_path()))
 
     def _pack(self, call: Call) -> BaseException | None:
         """Make bytes of a call, unless it is bytes already. Return what it ends with if that cannot be done."""
@@ -316,34 +360,47 @@ class Loop:
             worker.ready = True
             self._starting -= 1
             self._failures = 0
-            if not worker.doomed:
-                self._idle.append(worker)
+            self._roster.add(worker)
         elif call is not None and message.number == call.number:
             self._release(worker, call)
-            if not worker.doomed:
-                self._idle.append(worker)
-                if self._waiting:
-                    # Before the outcome is read and told, so that the worker need not wait for that.
-                    self._hand_out()
-            value, error = self._outcome_of(call, message)
+            if self._waiting and not worker.doomed:
+                # Before the outcome is read and told, so that the worker need not wait for that.
+                self._hand_out()
+            try:
+                value, error = self._outcome_of(call, message)
+            except BaseException as slip:  # noqa: BLE001 - no memory, or what came is none of ours: the call's error, not the loop's
+                value, error = None, self._obstacle(slip).ending(f"{call.name}: what came of it cannot be read")
             del message
             call.end(value, error)
+            if self._inbox:
+                # What was told of the end may have brought the next call, and this worker waits for it.
+                self._take_in()
+                self._hand_out()
 
     def _release(self, worker: Worker, call: Call) -> None:
+        """Let a worker go on to the next call: that in front of it, if there is one."""
         worker.call = None
+        self._roster.remove(worker)
         self._running -= 1
         self._take_back(call)
+        following, worker.next = worker.next, None
+        if following is not None:
+            self._sent -= 1
+            self._begin(worker, following)
+        else:
+            self._roster.add(worker)
 
     # What the nursery says
 
     def _found(self) -> None:
-        """Start a nursery."""
+        """Start a nursery, unless there is one."""
         try:
-            nursery = self._crew.found()
+            nursery = self._crew.nursery or self._crew.found()
         except NurseryLost as error:
             self._fail(str(error))
         else:
-            self._poll.register(nursery.fileno(), select.EPOLLIN)
+            with suppress(FileExistsError):
+                self._poll.register(nursery.fileno(), select.EPOLLIN)
             self._grow(1)
 
     def _grow(self, wanted: int) -> None:
@@ -400,7 +457,7 @@ class Loop:
         workers = list(self._crew.workers.values())
         for worker in workers:
             worker.doomed = True
-        self._idle.clear()
+        self._roster.clear()
         for worker in workers:
             self._bury(worker, None, counts=False)
         self._fail(reason, retry_now=True)
@@ -418,11 +475,8 @@ class Loop:
             worker.doomed = True
             self._obey(worker, message)
         worker.doomed = True
-        with suppress(ValueError):
-            self._idle.remove(worker)
-        call = worker.call
-        if call is not None:
-            self._end_lost(worker, call, exitcode)
+        self._roster.remove(worker)
+        self._end_lost(worker, exitcode)
         self._unwatch(worker)
         self._crew.forget(worker)
         if not worker.ready:
@@ -433,28 +487,38 @@ class Loop:
         if counts and not self._ending:
             self._grow(0)
 
-    def _end_lost(self, worker: Worker, call: Call, exitcode: int | None) -> None:
-        """Say what became of the call that a dead worker had."""
-        if call.fate is None and self._is_unread(worker, call):
-            # The worker died before it read the call: another makes it.
-            worker.call = None
-            self._running -= 1
-            call.state = CallState.waiting
-            self._waiting.appendleft(call)
-            return
-        self._release(worker, call)
-        call.end(None, call.fate or WorkerLost(call.name, worker.pid, exitcode, self.label))
+    def _end_lost(self, worker: Worker, exitcode: int | None) -> None:
+        """Say what became of the calls that a dead worker had."""
+        calls = [call for call in (worker.call, worker.next) if call is not None]
+        self._sent -= worker.next is not None
+        self._running -= len(calls)
+        worker.call = worker.next = None
+        unread = self._unread(worker, *calls)
+        for call in reversed(calls):
+            if call.number in unread and call.fate is None:
+                # The worker died before it read the call: another makes it.
+                call.state = CallState.waiting
+                self._waiting.appendleft(call)
+        for call in calls:
+            if call.state is not CallState.waiting:
+                self._take_back(call)
+                call.end(None, call.fate or WorkerLost(call.name, worker.pid, exitcode, self.label))
 
-    def _is_unread(self, worker: Worker, call: Call) -> bool:
-        """Tell whether the call is still where the worker would have read it; then keep it as it is there."""
-        try:
-            message = wire.receive(worker.theirs, self._buffer, wait=False)
-        except (OSError, ValueError):
-            return False
-        if message is None or message.number != call.number:
-            return False
-        call.packed = bytes(message.first), bytes(message.second)
-        return True
+    def _unread(self, worker: Worker, *calls: Call) -> set[int]:
+        """Take those of the calls that are still where the worker would have read them. Return their numbers."""
+        found: set[int] = set()
+        by_number = {call.number: call for call in calls}
+        while True:
+            try:
+                message = wire.receive(worker.theirs, self._buffer, wait=False)
+            except (OSError, ValueError):
+                return found
+            if message is None:
+                return found
+            call = by_number.get(message.number)
+            if call is not None:
+                call.packed = bytes(message.first), bytes(message.second)
+                found.add(message.number)
 
     def _unwatch(self, worker: Worker) -> None:
         fd = worker.connection.fileno()
@@ -472,22 +536,12 @@ class Loop:
         elif retry_now:
             self._found()
         else:
-            self._retry_at = time.monotonic() + _RETRY_SECONDS
+            self._retry_at = time.monotonic() + _RETRY_SECONDS * 2 ** min(self._failures, _MAX_DOUBLINGS)
 
     # Time
 
-    def _set_timer(self, call: Call, seconds: float) -> None:
-        if len(self._timers) > max(_MIN_TIMERS, 2 * self._running):
-            self._timers = [timer for timer in self._timers if timer[2].state is CallState.running]
-            heapq.heapify(self._timers)
-        heapq.heappush(self._timers, (time.monotonic() + seconds, call.number, call))
-
     def _seconds_to_next(self) -> float | None:
-        times = [] if self._retry_at is None else [self._retry_at]
-        while self._timers and self._timers[0][2].state is not CallState.running:
-            heapq.heappop(self._timers)
-        if self._timers:
-            times.append(self._timers[0][0])
+        times = [when for when in (self._retry_at, self._timers.earliest) if when is not None]
         return min(max(0.0, min(times) - time.monotonic()), _MAX_SECONDS) if times else None
 
     def _expire(self) -> None:
@@ -495,10 +549,8 @@ class Loop:
         if self._retry_at is not None and self._retry_at <= now:
             self._retry_at = None
             self._grow(0)
-        while self._timers and self._timers[0][0] <= now:
-            call = heapq.heappop(self._timers)[2]
-            if call.state is CallState.running:
-                self._stop(call, WalltimeExceeded(call.name, call.spec.walltime or 0.0))
+        for call in self._timers.due(now):
+            self._stop(call, WalltimeExceeded(call.name, call.spec.walltime or 0.0))
 
     # The end
 
@@ -506,7 +558,7 @@ class Loop:
         self.closed = True
         broken = ExecutorBroken(f"executor {self.label!r} has ended before the call did")
         self._drop_waiting(broken)
-        calls = [worker.call for worker in self._crew.workers.values() if worker.call is not None]
+        calls = [call for one in self._crew.workers.values() for call in (one.call, one.next) if call is not None]
         try:
             self._crew.close()
         finally:
@@ -529,24 +581,6 @@ class Loop:
         self.closed = True
         self._poll.close()
         self._crew.close_in_forked_copy()
-
-
-class _Bell:
-    """Wakes the loop. It is closed only when nobody holds it any more, so that no ring goes astray."""
-
-    def __init__(self) -> None:
-        self.fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-
-    def ring(self) -> None:
-        with suppress(BlockingIOError):  # Rung often enough.
-            os.eventfd_write(self.fd, 1)
-
-    def clear(self) -> None:
-        with suppress(BlockingIOError):
-            os.eventfd_read(self.fd)
-
-    def __del__(self) -> None:
-        os.close(self.fd)
 
 
 #: Those of this process. Not state that anything depends on: a list of what a forked copy must close.

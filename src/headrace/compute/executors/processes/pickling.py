@@ -102,22 +102,27 @@ class _Remembered:
     def holds(self) -> bool:
         """Tell whether a pickle made now would be the same."""
         known = self._globals
-        if self._function.__code__ is not self._code or not _is_constant(self._function):
+        if self._function.__code__ is not self._code or not _has_only_code(self._function):
             return False
         for name, value in self._present:
             if known.get(name, self) is not value:
                 return False
-        return all(name not in known for name in self._absent)
+        return not any(name in known for name in self._absent)
 
 
 def _is_constant(function: types.FunctionType) -> bool:
     """Tell whether the function refers to nothing that could change while it stays the same object."""
+    known = function.__globals__
+    return _has_only_code(function) and all(
+        _is_constant_value(known[name]) for name in _names(function.__code__) if name in known
+    )
+
+
+def _has_only_code(function: types.FunctionType) -> bool:
     if function.__closure__ or function.__defaults__ or function.__kwdefaults__ or function.__dict__:
         return False
-    if not all(type(value) is str for value in function.__annotations__.values()):
-        return False
-    known = function.__globals__
-    return all(_is_constant_value(known[name]) for name in _names(function.__code__) if name in known)
+    annotations = function.__annotations__
+    return not annotations or all(type(value) is str for value in annotations.values())
 
 
 def _is_constant_value(value: object) -> bool:

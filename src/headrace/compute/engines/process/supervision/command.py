@@ -212,9 +212,14 @@ class Command:
 
     # --- end ----------------------------------------------------------------------------------------------------------
 
-    def cancel(self, reason: str) -> None:
-        """End it, unless it has ended or is being ended."""
-        self._end("cancelled", reason, self._order["grace"])
+    def cancel(self, reason: str, grace: float | None = None) -> None:
+        """End it, unless it has ended or is being ended. With `grace` there are no more than so many seconds for it."""
+        own = self._order["grace"]
+        self._end("cancelled", reason, own if grace is None else min(own, grace))
+        if grace is not None and self._ending:
+            now = time.monotonic()
+            self._kill_at = min(self._kill_at, now + grace)
+            self._due = min(self._kill_at, now if self._due is None else self._due)
 
     def status(self) -> dict[str, Any]:
         """Return how it ended, as the fields of a status."""
@@ -227,6 +232,10 @@ class Command:
             status["state"], status["reason"] = "failed", f"it was ended by {_signal_name(status['signal'])}"
         elif "exit_code" in status:
             status["state"] = "succeeded" if status["exit_code"] == 0 else "failed"
+        if status.get("state") == "failed" and self.pid and self._order["memory"]:
+            # Whether that is why, only the command knows: an allocation fails, and it may say so, or not.
+            limit = f"it was allowed {self._order['memory'] / 2**20:,.1f} MiB of memory"
+            status["reason"] = f"{status['reason']}; {limit}" if status["reason"] else limit
         return status
 
     def _end(self, state: str, reason: str, grace: float) -> None:

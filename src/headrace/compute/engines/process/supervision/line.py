@@ -13,17 +13,19 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["CANCEL", "ENDED", "LARGEST_WORD", "REFUSED", "RUN", "STARTED", "UP", "Line"]
+__all__ = ["CANCEL", "ENDED", "LARGEST_WORD", "REFUSED", "RUN", "STARTED", "TAKEN", "UP", "Line"]
 
 # Words are JSON objects; "word" says which. Each is one datagram.
 
 #: From the owner: run a command. The rest is the order. File descriptors come along, as named under "fds"; one named
 #: "order" is a file that holds the order itself.
 RUN = "run"
-#: From the owner: end the command of this "id".
+#: From the owner: end the command of this "id", with no more than this "grace", if it is a number.
 CANCEL = "cancel"
 #: To the owner: orders are taken.
 UP = "up"
+#: The order is read. Before this word the command has not begun, whatever happens; after it, it may have.
+TAKEN = "taken"
 #: It has begun; with "pid" and "started".
 STARTED = "started"
 #: All of it has ended, and, unless it was to be kept, the next order is taken; with what its "status" is.

@@ -12,7 +12,7 @@ import os
 import traceback
 
 from .command import Command
-from .line import CANCEL, ENDED, REFUSED, RUN, STARTED, UP, Line
+from .line import CANCEL, ENDED, REFUSED, RUN, STARTED, TAKEN, UP, Line
 from .record import Record, Refused
 
 # Typing's own constant would cost every supervisor the import of typing.
@@ -37,6 +37,7 @@ def supervise(_payload: bytes, fds: list[int]) -> None:
         heard = line.hear(None)
         if heard is not None and heard[0]["word"] == RUN:
             order, files = heard
+            line.tell(TAKEN, id=order["id"])
             if order["folder"] is not None:
                 _run_kept(line, order, files)
                 return
@@ -75,6 +76,7 @@ def _run_kept(line: Line, order: dict[str, Any], files: dict[str, int]) -> None:
 def _run(line: Line, order: dict[str, Any], command: Command, record: Record | None) -> None:
     """Start a command; return when all of it has ended."""
     _hear(line, order, command, 0)
+    _obey(line, order, command)
     if command.start():
         line.tell(STARTED, id=order["id"], pid=command.pid, started=command.started)
         if record is not None:
@@ -83,6 +85,8 @@ def _run(line: Line, order: dict[str, Any], command: Command, record: Record | N
             except OSError:  # A full disk. There is room for the last word all the same.
                 traceback.print_exc()
     while not command.over:
+        # Before each wait: that the owner is gone may have been found out in telling it something.
+        _obey(line, order, command)
         _hear(line, order, command, command.patience())
         command.act()
 
@@ -93,7 +97,10 @@ def _hear(line: Line, order: dict[str, Any], command: Command, patience: float |
     command.reap()
     # A word that is older than the order means the command before.
     if heard is not None and heard[0]["word"] == CANCEL and heard[0]["id"] == order["id"]:
-        command.cancel("it was cancelled")
+        command.cancel("it was cancelled", heard[0]["grace"])
+
+
+def _obey(line: Line, order: dict[str, Any], command: Command) -> None:
     if line.terminated:
         command.cancel("its supervisor was told to end it (SIGTERM)")
     if not line.alive and order["folder"] is None:

@@ -14,6 +14,8 @@ class WorkerOrders(TypedDict):
     mark: str
     #: Where it imports from.
     path: list[str]
+    #: Its place among the workers, from 0; one that replaces another takes its place.
+    place: int
 
 
 class CallOrders(TypedDict):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from .orders import CallOrders
 
-__all__ = ["Home", "StreamFailure", "arranged"]
+__all__ = ["Home", "StreamFailure", "above_the_standard_ones", "arranged"]
 
 _FLAGS = {
     "w": os.O_WRONLY | os.O_CREAT | os.O_TRUNC,
@@ -34,6 +34,22 @@ class StreamFailure(OSError):
     """A file for a standard stream cannot be opened."""
 
 
+def above_the_standard_ones(file: int) -> int:
+    """Return the same file by a number that no standard stream has; open ``/dev/null`` where one of these is closed.
+
+    They are closed where the workflow was started without them, as services are.
+    """
+    import fcntl  # noqa: PLC0415 - needed once
+
+    above = fcntl.fcntl(file, fcntl.F_DUPFD_CLOEXEC, max(_STANDARD) + 1)
+    os.close(file)
+    for fd in _STANDARD:
+        if _identity(fd) is None:
+            # The lowest number that is free: this one.
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
+    return above
+
+
 class Home:
     """The working directory and the standard streams that a worker was born with.
 
@@ -45,7 +61,8 @@ class Home:
         self._place = _identity(".")
         self._streams = [os.dup(fd) for fd in _STANDARD]
         self._identities = [_identity(fd) for fd in _STANDARD]
-        self._objects = (sys.stdin, sys.stdout, sys.stderr)
+        # None where the workflow has none; prints then go nowhere.
+        self._objects: tuple[IO[str] | None, IO[str] | None, IO[str] | None] = (sys.stdin, sys.stdout, sys.stderr)
 
     def restore(self) -> None:
         """Put back what a call has changed."""
@@ -59,8 +76,8 @@ class Home:
                 with suppress(OSError):  # It has closed all files; the connection too, so that this is the end.
                     os.dup2(kept, fd)
         stdin, stdout, stderr = self._objects
-        if stdout.closed or stderr.closed:
-            stdout, stderr = _reopened(1), _reopened(2)
+        if (stdout and stdout.closed) or (stderr and stderr.closed):
+            stdout, stderr = stdout and _reopened(1), stderr and _reopened(2)
             self._objects = (stdin, stdout, stderr)
         sys.stdin, sys.stdout, sys.stderr = stdin, stdout, stderr
 
@@ -87,22 +104,23 @@ def arranged(orders: CallOrders) -> Iterator[None]:
 
 @contextmanager
 def _redirected(fd: int, path: str, mode: str) -> Iterator[None]:
-    _flush(_stream_on(fd))
-    file = _opened(path, mode, "stdout" if fd == 1 else "stderr")
+    name = "stdout" if fd == 1 else "stderr"
+    stream: IO[str] | None = getattr(sys, name)
+    _flush(stream)
+    file = _opened(path, mode, name)
     before = os.dup(fd)
     os.dup2(file, fd)
     os.close(file)
+    if stream is None:
+        setattr(sys, name, _reopened(fd))
     try:
         yield
     finally:
         # It may be another by now, or closed.
-        _flush(_stream_on(fd))
+        _flush(getattr(sys, name))
+        setattr(sys, name, stream)
         os.dup2(before, fd)
         os.close(before)
-
-
-def _stream_on(fd: int) -> IO[str]:
-    return sys.stdout if fd == 1 else sys.stderr
 
 
 def _opened(path: str, mode: str, name: str) -> int:
@@ -153,7 +171,8 @@ def _within(memory: int) -> Iterator[None]:
         yield
     except MemoryError as error:
         resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
-        error.add_note(f"The call asked for {memory / 2**20:.6g} MiB of memory, and that is its limit.")
+        # Python's own says nothing.
+        error.args = (*error.args, f"the call asked for {memory / 2**20:.6g} MiB of memory, which is its limit")
         raise
     finally:
         resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
@@ -173,10 +192,11 @@ def _identity(file: int | str) -> tuple[int, int] | None:
     return status.st_dev, status.st_ino
 
 
-def _flush(stream: IO[str]) -> None:
+def _flush(stream: IO[str] | None) -> None:
     # One that was closed or replaced has nothing to flush, or says so in its own way.
     with suppress(Exception):
-        stream.flush()
+        if stream is not None:
+            stream.flush()
 
 
 def _reopened(fd: int) -> IO[str]:

@@ -21,17 +21,21 @@ __all__ = [
     "ERROR",
     "NO_STREAM",
     "OWN_VALUE",
+    "PATH",
     "READY",
     "UNREADABLE",
     "UNSENDABLE",
     "VALUE",
     "Message",
+    "peek",
     "receive",
     "send",
 ]
 
 #: To a worker: a call. The first part is the function or nothing, the second the rest.
 CALL = b"C"
+#: To a worker: where it imports from, from now on, is in the second part.
+PATH = b"P"
 #: From a worker: it waits for its first call.
 READY = b"R"
 #: From a worker: the call returned the value that is in the second part.
@@ -52,6 +56,7 @@ _HEADER = struct.Struct("<cQQ?")
 _MAX_INLINE = 64 * 1024
 _ONE_FILE = socket.CMSG_SPACE(struct.calcsize("i"))
 
+_NO_FILE = b"the process that it is sent to has too many open files"
 _FLAGS = socket.MSG_CMSG_CLOEXEC
 _FLAGS_NOW = _FLAGS | socket.MSG_DONTWAIT
 
@@ -99,7 +104,10 @@ def receive(connection: socket.socket, buffer: bytearray, *, wait: bool = True) 
             return None
         if size < _HEADER.size:
             raise ValueError("a message without a header")
-        kind, number, length, _ = _HEADER.unpack_from(buffer)
+        kind, number, length, in_file = _HEADER.unpack_from(buffer)
+        if in_file:
+            # The system has kept it back.
+            return Message(UNSENDABLE, number, memoryview(_NO_FILE), memoryview(b""))
         view = memoryview(buffer)
         middle = _HEADER.size + length
         return Message(kind, number, view[_HEADER.size : middle], view[middle:size])
@@ -110,6 +118,15 @@ def receive(connection: socket.socket, buffer: bytearray, *, wait: bool = True) 
     finally:
         os.close(file)
     return Message(kind, number, view[:length], view[length:])
+
+
+def peek(connection: socket.socket) -> int | None:
+    """Return the number of the next message, and leave it there; None if there is none."""
+    try:
+        header = connection.recv(_HEADER.size, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return None
+    return int(_HEADER.unpack(header)[1]) if header else None
 
 
 def _only_file(ancillary: Sequence[tuple[int, int, bytes]]) -> int:

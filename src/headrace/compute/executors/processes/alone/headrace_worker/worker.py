@@ -12,7 +12,7 @@ from contextlib import nullcontext, suppress
 
 from . import wire
 from .plain import plain
-from .surroundings import Home, StreamFailure, arranged
+from .surroundings import Home, StreamFailure, above_the_standard_ones, arranged
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,9 +35,10 @@ def serve(payload: bytes, fds: Sequence[int]) -> None:
     """Run the calls that come through the first of `fds`, and tell of their ends."""
     orders: WorkerOrders = pickle.loads(payload)  # noqa: S301 - from our owner
     sys.path[:] = orders["path"]
+    os.environ["HEADRACE_WORKER"] = str(orders["place"])
     # Ctrl-C is for the owner; a SIGINT that is meant for a call is its KeyboardInterrupt.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    _Worker(socket.socket(fileno=fds[0]), orders["mark"]).serve()
+    _Worker(socket.socket(fileno=above_the_standard_ones(fds[0])), orders["mark"]).serve()
 
 
 class _Worker:
@@ -54,11 +55,17 @@ class _Worker:
         self._send(wire.READY, 0)
         while True:
             try:
+                # To wait, and leave the message there: a process that has been killed while it waits may still take one
+                # in before it dies, which then nobody has read, and which another worker cannot be given.
+                self._connection.recv(1, socket.MSG_PEEK)
                 message = wire.receive(self._connection, self._buffer)
             except KeyboardInterrupt:
                 continue  # It came between two calls.
             if message is None:
                 return
+            if message.kind == wire.PATH:
+                sys.path[:] = pickle.loads(message.second)  # noqa: S301 - from our owner
+                continue
             number = message.number
             kind, value = self._outcome(message)
             del message
