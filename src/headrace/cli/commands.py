@@ -110,6 +110,9 @@ def _run(
     allow_failures: Annotated[
         bool, typer.Option("--allow-failures", help="Exit with the script's own code even if tasks failed.")
     ] = False,
+    parsl: Annotated[
+        bool, typer.Option("--parsl", help="Run a script that is written for Parsl: `import parsl` gives Headrace.")
+    ] = False,
 ) -> None:
     """Run a Python script, and show how its tasks are doing.
 
@@ -129,6 +132,7 @@ def _run(
         quiet=quiet,
         progress=not (quiet or no_progress),
         allow_failures=allow_failures,
+        parsl=parsl,
     )
 
 

@@ -23,3 +23,5 @@ class RunRequest:
     progress: bool = True
     #: Let failed tasks alone not make the exit code 3.
     allow_failures: bool = False
+    #: Stand in for Parsl: ``import parsl`` gives Headrace's own objects.
+    parsl: bool = False

@@ -74,7 +74,19 @@ def run(request: RunRequest) -> int:
 
 def _program(request: RunRequest) -> Program:
     kind = ModuleProgram if request.is_module else ScriptProgram
-    return kind(request.target, request.arguments)
+    program = kind(request.target, request.arguments)
+    if request.parsl:
+        _stand_in_for_parsl()
+    return program
+
+
+def _stand_in_for_parsl() -> None:
+    from headrace.compat import AlreadyImportedError, install  # noqa: PLC0415 - most runs have no use for it
+
+    try:
+        install("parsl")
+    except AlreadyImportedError as error:
+        raise UnusableError(str(error)) from error
 
 
 def _face(request: RunRequest, stderr: TextIO) -> Face:

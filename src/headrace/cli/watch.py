@@ -6,6 +6,7 @@ import threading
 import weakref
 from collections import deque
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from headrace.cli.tally import Moves, Tally
@@ -106,6 +107,6 @@ class Watch:
 
     def _started(self, kernel: DataFlowKernel) -> None:
         # The first kernel's tasks need no more than their numbers.
-        suffix = f" (run {kernel.run_dir.name})" if self._seen else ""
+        suffix = f" (run {Path(kernel.run_dir).name})" if self._seen else ""
         self._seen += 1
         self._feeds.append(_Feed(kernel, Moves(self.tally, suffix)))
