@@ -72,6 +72,7 @@ if TYPE_CHECKING:
         python_app,
         wait_for_current_tasks,
     )
+    from headrace.dataflow.identity import MemoKeyError, id_for_memo
 
 __all__ = [
     "AUTO_LOGNAME",
@@ -104,6 +105,7 @@ __all__ = [
     "InsufficientResourcesError",
     "JoinError",
     "KernelClosedError",
+    "MemoKeyError",
     "MemoryLimitExceeded",
     "MissingOutputs",
     "NoDataFlowKernelError",
@@ -121,6 +123,7 @@ __all__ = [
     "clear",
     "command_app",
     "dfk",
+    "id_for_memo",
     "join_app",
     "load",
     "python_app",
@@ -130,73 +133,25 @@ __all__ = [
 #: The version of this package.
 __version__ = "0.1.0"
 
-# Where each name is. They are imported when they are first asked for: a process that only works for others, as the
-# workers of a pool do, imports this package too, and should be ready in no time.
-_HOMES = {
-    "headrace.compute.executors": (
-        "ExecutorBroken",
-        "ExternalExecutor",
-        "ProcessPoolExecutor",
-        "RemoteError",
-        "SerializationError",
-        "ThreadPoolExecutor",
-        "WorkerLost",
-    ),
-    "headrace.compute.resources": ("InsufficientResourcesError",),
-    "headrace.core": ("HeadraceError",),
-    "headrace.data": ("File",),
-    "headrace.dataflow": (
-        "AUTO_LOGNAME",
-        "DEEP_DEPENDENCY_RESOLVER",
-        "SHALLOW_DEPENDENCY_RESOLVER",
-        "AppAbortedError",
-        "AppBadFormatting",
-        "AppException",
-        "AppFuture",
-        "AppTimeout",
-        "Backoff",
-        "BadSandboxPath",
-        "BadStdStreamFile",
-        "BashAppNoReturn",
-        "BashExitFailure",
-        "Command",
-        "CommandLost",
-        "CommandNotStarted",
-        "Config",
-        "ConfigurationError",
-        "DataFlowKernel",
-        "DataFuture",
-        "DependencyError",
-        "DependencyResolver",
-        "DuplicateLabelError",
-        "JoinError",
-        "KernelClosedError",
-        "MemoryLimitExceeded",
-        "MissingOutputs",
-        "NoDataFlowKernelError",
-        "PropagatedError",
-        "TaskAbandonedError",
-        "TaskState",
-        "UnknownExecutorError",
-        "bash_app",
-        "clear",
-        "command_app",
-        "dfk",
-        "join_app",
-        "load",
-        "python_app",
-        "wait_for_current_tasks",
-    ),
-}
-_HOME = {name: home for home, names in _HOMES.items() for name in names}
+# Where the names are, the lightest first. They are imported when they are first asked for: a process that only works
+# for others, as the workers of a pool do, imports this package too, and should be ready in no time.
+_HOMES = (
+    "headrace.core",
+    "headrace.data",
+    "headrace.compute.resources",
+    "headrace.compute.executors",
+    "headrace.dataflow",
+    "headrace.dataflow.identity",
+)
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - one type for each name; type checkers see the imports above
-    home = _HOME.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(home), name)
-    return value
+    for home in _HOMES if name in __all__ else ():
+        module = import_module(home)
+        if name in module.__all__:
+            value = globals()[name] = getattr(module, name)
+            return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

@@ -74,8 +74,8 @@ class App(Generic[P, R]):
         return self.options.executors
 
     @property
-    def cache(self) -> bool:
-        """Whether equal calls may share a result."""
+    def cache(self) -> bool | None:
+        """Whether equal calls share a result; None: as the kernel's `Config` says."""
         return self.options.cache
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from concurrent.futures import CancelledError
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from headrace.core.condition import Reply
 from headrace.dataflow.errors import (
     AppBadFormatting,
     AppTimeout,
+    BadSandboxPath,
     BadStdStreamFile,
     BashAppNoReturn,
     BashExitFailure,
@@ -83,8 +85,32 @@ class CommandCall:
         self.grace = _GRACE if options.get("grace") is None else float(options["grace"])
         if self.sandbox and cwd is not None:
             raise ConfigurationError(f"app {name!r}: a sandbox is its own working directory; leave out sandbox or cwd")
-        if not self.grace >= 0:
-            raise ConfigurationError(f"app {name!r}: grace must be at least 0 seconds, not {self.grace!r}")
+        if not 0 <= self.grace < float("inf"):
+            raise ConfigurationError(f"app {name!r}: grace must be a number of seconds, at least 0, not {self.grace!r}")
+        #: The directory that relative paths of a sandboxed command are meant from: the caller's at the call.
+        self.home: str | None = None
+
+    def at_call(self) -> CommandCall:
+        """Return what runs a call made now: the same, or if it has a sandbox, one that knows the working directory.
+
+        Raises:
+            BadSandboxPath: the working directory has been deleted.
+        """
+        if not self.sandbox:
+            return self
+        call = copy.copy(self)
+        try:
+            call.home = os.getcwd()  # noqa: PTH109 - kept as text, and sent
+        except FileNotFoundError:
+            raise BadSandboxPath(
+                f"app {self.__name__}: the working directory, from which paths in a sandbox are meant, is gone"
+            ) from None
+        return call
+
+    @property
+    def identity(self) -> tuple[Callable[..., Any], str]:
+        """The function, and what else makes two calls equal."""
+        return self._func.func, repr((self._shell, sorted(self.env.items()), self.cwd))
 
     def run(
         self, name: str, walltime: float | None, memory: int, scratch: Path, engine: LocalEngine | None
@@ -150,6 +176,8 @@ class CommandRun:
         self._scratch = scratch
         self._engine = engine
         self.__name__ = call.__name__
+        #: Whether it runs, or ran, in this process.
+        self.has_begun = False
         self._cancelled = self._over = False
         self._running: tuple[Engine, Handle] | None = None
 
@@ -168,6 +196,7 @@ class CommandRun:
             MissingOutputs: declared files are not there.
             CancelledError: it was cancelled.
         """
+        self.has_begun = True
         try:
             command = self._call.command(args, kwargs)
             outputs = kwargs.get("outputs") or ()
@@ -179,9 +208,8 @@ class CommandRun:
                 if missing:
                     raise MissingOutputs(self.__name__, missing)
                 return 0
-            with Sandbox(self._scratch, self._name) as sandbox:
-                sandbox.bring(kwargs.get("inputs") or ())
-                sandbox.prepare(outputs)
+            with Sandbox(self._scratch, self._name, Path(self._call.home or Path.cwd())) as sandbox:
+                sandbox.bring(kwargs.get("inputs") or (), outputs)
                 self._judge(self._run(self._spec(command, kwargs, sandbox.path)), kwargs.get("stderr"))
                 missing = sandbox.keep(outputs)
                 if missing:

@@ -56,6 +56,10 @@ class Config:
     max_in_flight: int | None = None
     #: How many seconds `cleanup` waits for tasks that are running; None: for ever.
     cleanup_timeout: float | None = 30.0
+    #: Whether equal calls share a result, of apps that say nothing else.
+    cache_default: bool = False
+    #: Whether equal calls share a failure too. Those under way at the same time always do.
+    cache_errors: bool = False
     #: How many threads run the bodies of join apps and the callbacks of futures.
     internal_tasks_max_threads: int = 10
     #: What AUTO_LOGNAME means: called with the task and ``"stdout"`` or ``"stderr"``, returns a path, or another of the

@@ -12,7 +12,7 @@ from __future__ import annotations
 import heapq
 import os
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING
@@ -51,8 +51,8 @@ class Slot:
     demanding: set[Task] = field(default_factory=set)
     #: What it can give out; None: places only.
     resources: Resources | None = field(init=False, default=None)
-    #: The lane whose task has been overtaken so often that this executor is now kept for it.
-    kept_for: _Lane | None = field(init=False, default=None)
+    #: The lanes whose first task has been overtaken so often that this executor is kept for it, since they came to it.
+    kept_for: list[_Lane] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
         if isinstance(self.executor, LimitingExecutor):
@@ -85,13 +85,18 @@ class Slot:
         """Tell whether it could run such a task at all."""
         return need is None or (self.resources is not None and need.within(self.resources))
 
-    def has_room(self, lane: _Lane) -> bool:
+    def has_room(self, task: Task, lane: _Lane) -> bool:
         """Tell whether it has a place now for a task of this lane."""
         if len(self.tasks) >= self.capacity:
             return False
-        if lane.need is None and not self.demanding and self.kept_for is None:
+        need = task.options.resources
+        if need is None and not self.demanding and not self.kept_for:
             return True
-        return (self.kept_for is None or self.kept_for is lane) and self._fits(lane.need)
+        return self.could_run(need) and not self._is_kept_from(lane) and self._fits(need)
+
+    def _is_kept_from(self, lane: _Lane) -> bool:
+        self.kept_for = [one for one in self.kept_for if one.overtaken >= _PATIENCE and one.first() is not None]
+        return bool(self.kept_for) and lane not in self.kept_for
 
     def _fits(self, need: Resources | None) -> bool:
         limits = self.resources
@@ -112,11 +117,9 @@ class Slot:
 
 @dataclass(slots=True, eq=False)
 class _Lane:
-    """The ready tasks that may go to one set of executors with one need, and found no place there yet."""
+    """The ready tasks that may go to one set of executors, need about as much, and found no place there yet."""
 
     slots: list[Slot]
-    #: What each of them needs.
-    need: Resources | None = None
     #: How often a task that came later was taken before the first of these, which did not fit.
     overtaken: int = 0
     #: Those tasks, by the negative of their priority, in the order in which they became ready.
@@ -177,6 +180,8 @@ class Dispatcher:
         self._connect(self._join_lane, for_joins)
         self._lanes: dict[tuple[tuple[str, ...] | str, Resources | None], _Lane] = {("all", None): _Lane([])}
         self._arrivals = count(1)
+        #: Executors that are kept for nobody any more, and have not been offered to others since.
+        self._let_go: list[Slot] = []
 
     @property
     def slots(self) -> tuple[Slot, ...]:
@@ -198,7 +203,7 @@ class Dispatcher:
         capacity = executor.capacity
         slot = Slot(label, executor, handover, float("inf") if capacity is None else capacity)
         for (labels, need), lane in self._lanes.items():
-            if labels == "all" and slot.could_run(need):
+            if labels == "all" and (need is None or slot.resources is not None):
                 self._connect(lane, slot)
         self._slots[label] = slot
         return slot
@@ -230,7 +235,7 @@ class Dispatcher:
         if not lane.order:
             slots = lane.slots if len(lane.slots) == 1 else sorted(lane.slots, key=_load_of)
             for slot in slots:
-                if slot.has_room(lane):
+                if slot.has_room(task, lane):
                     slot.take(task)
                     return True
         lane.push(task, next(self._arrivals))
@@ -240,8 +245,6 @@ class Dispatcher:
         """Give a free place on this executor to the task whose turn it is, and return that; None if there is none."""
         if len(slot.tasks) >= slot.capacity:
             return None
-        if slot.kept_for is not None and slot.kept_for.first() is None:
-            slot.kept_for = None
         waiting = []
         for lane in slot.lanes:
             queue = lane.first() if lane.order else None
@@ -250,26 +253,41 @@ class Dispatcher:
         if len(waiting) > 1:
             waiting.sort(key=itemgetter(0))
         for place, (_, lane, queue) in enumerate(waiting):
-            if slot.has_room(lane):
-                for _, passed, _ in waiting[:place]:
-                    _be_overtaken(passed, slot)
-                lane.overtaken = 0
-                if slot.kept_for is lane:
-                    slot.kept_for = None
-                task = queue[0]
+            task = queue[0]
+            if slot.has_room(task, lane):
+                for _, passed, others in waiting[:place]:
+                    if slot.could_run(others[0].options.resources):
+                        _be_overtaken(passed, slot)
+                self._has_been_served(lane)
                 slot.take(task)
                 queue.popleft()
                 return task
         return None
 
+    def withdraw(self, task: Task) -> None:
+        """Take note that a task which waited for a place has ended. `take_let_go` then says what to offer to others."""
+        task.turn = 0
+        self._has_been_served(self._lane(task.options.executors, task.options.resources))
+
+    def take_let_go(self) -> list[Slot]:
+        """Return the executors that were kept for a task and no longer are: others may wait for their free places."""
+        let_go, self._let_go = self._let_go, []
+        return let_go
+
+    def _has_been_served(self, lane: _Lane) -> None:
+        if lane.overtaken >= _PATIENCE:
+            self._let_go += lane.slots
+        lane.overtaken = 0
+
     def _lane(self, labels: tuple[str, ...] | str, need: Resources | None) -> _Lane:
-        lane = self._lanes.get((labels, need))
+        key = (labels, None if need is None else _about(need))
+        lane = self._lanes.get(key)
         if lane is None:
-            lane = _Lane([], need)
+            lane = _Lane([])
             for label, slot in self._slots.items():
-                if (labels == "all" or label in labels) and slot.could_run(need):
+                if (labels == "all" or label in labels) and (need is None or slot.resources is not None):
                     self._connect(lane, slot)
-            self._lanes[labels, need] = lane
+            self._lanes[key] = lane
         return lane
 
     @staticmethod
@@ -280,8 +298,14 @@ class Dispatcher:
 
 def _be_overtaken(lane: _Lane, slot: Slot) -> None:
     lane.overtaken += 1
-    if lane.overtaken >= _PATIENCE:
-        slot.kept_for = lane
+    if lane.overtaken >= _PATIENCE and lane not in slot.kept_for:
+        slot.kept_for.append(lane)
+
+
+def _about(need: Resources) -> Resources:
+    """Return the need with its memory rounded up a little: so many tasks may each need another amount."""
+    spare = max(need.memory.bit_length() - 4, 0)
+    return replace(need, memory=-(-need.memory >> spare) << spare)
 
 
 _load_of = attrgetter("load")

@@ -241,8 +241,8 @@ class BashExitFailure(AppException):
     def __str__(self) -> str:
         where = f" (its stderr is in {self.stderr})" if self.stderr is not None else ""
         if self.exitcode < 0:
-            return f"bash app {self.app_name}: its command was ended by signal {-self.exitcode}{where}"
-        return f"bash app {self.app_name}: its command ended with exit code {self.exitcode}{where}"
+            return f"app {self.app_name}: its command was ended by signal {-self.exitcode}{where}"
+        return f"app {self.app_name}: its command ended with exit code {self.exitcode}{where}"
 
 
 class CommandNotStarted(AppException):

@@ -46,8 +46,9 @@ from headrace.dataflow.dispatcher import Dispatcher, Slot, is_waiting
 from headrace.dataflow.errors import DependencyError, DuplicateLabelError, JoinError, TaskAbandonedError
 from headrace.dataflow.foreign import ForeignFuture, FutureState
 from headrace.dataflow.future import AppFuture
-from headrace.dataflow.handover import handover_to, in_terms_of_apps, log_error
+from headrace.dataflow.handover import handover_to, in_terms_of_apps, log_error, stop
 from headrace.dataflow.local_engine import LocalEngine
+from headrace.dataflow.memo import Memo
 from headrace.dataflow.observers import Observers
 from headrace.dataflow.resolver import note_unseen_futures, substitute
 from headrace.dataflow.retry import RetryPolicy
@@ -94,13 +95,15 @@ class Flow:
         name = f"headrace-{run_dir.name}"
         self._log = log
         self._scratch = run_dir / "sandboxes"
-        self._monotonic = time.monotonic
+        self.now = time.monotonic
         self._resolver = config.dependency_resolver
+        self._cache_default = config.cache_default
+        self._memo = Memo(self, config.dependency_resolver, errors=config.cache_errors)
         self._policy = RetryPolicy(config.retries, config.retry_handler, config.backoff)
         self._room = None if config.max_in_flight is None else Room(config.max_in_flight)
         self._closed = False
         self._warned_of_wait = False
-        #: The end of a task that is being worked through: what `_finish` was called with.
+        #: The end of a task that is being worked through: what `finish` was called with.
         self._ending: tuple[Task, State, BaseException | None, Any] | None = None
         self._scheduler = Scheduler()
         self._foreign: dict[int, ForeignFuture] = {}
@@ -116,8 +119,8 @@ class Flow:
             resume=self._resume,
             on_failure=self._give_up,
         )
-        self._tell = self._mailbox.tell
-        self._settled = Callbacks(self._defer, self._keeper.wake_now)
+        self.tell = self._mailbox.tell
+        self._settled = Callbacks(self.defer, self._keeper.wake_now)
         threads = config.internal_tasks_max_threads
         #: Runs the bodies of join apps, callbacks, and retry handlers.
         self.internal = ThreadPoolExecutor("_internal", threads, thread_name_prefix=f"{name}-internal")
@@ -172,7 +175,7 @@ class Flow:
 
     def why(self, task: Task) -> list[Wait]:
         """Return what the task waits for, what those wait for, and so on."""
-        waits = why(task, self._monotonic())
+        waits = why(task, self.now())
         for unit, depth in [(task, 0), *((wait.on, wait.depth + 1) for wait in waits)]:
             if isinstance(unit, Task) and unit.state is _PENDING and is_waiting(unit):
                 labels = unit.options.executors
@@ -228,9 +231,9 @@ class Flow:
         """End a task that is still running, as failed with TaskAbandonedError."""
         self.post(self._abandon, task, reason)
 
-    def end_commands(self) -> None:
-        """End the commands that still run, and start no more."""
-        self._commands.close()
+    def end_commands(self, grace: float | None) -> None:
+        """End the commands that still run, within `grace` seconds at most if it is given; and start no more."""
+        self._commands.close(grace)
 
     def close(self) -> None:
         """Call what callbacks are left and end the helper thread. The executors have been shut down."""
@@ -245,7 +248,7 @@ class Flow:
             if worker_of() is not None:
                 self._settled.call()
             else:
-                self._defer(self._settled.call)
+                self.defer(self._settled.call)
 
     def _catch_up(self) -> None:
         """Wait until what was posted before is done: a submit may return while another thread is at work."""
@@ -254,7 +257,7 @@ class Flow:
             self.post(answer.give, None)
             answer.get()
 
-    def _defer(self, work: Callable[..., None], *args: Any) -> None:  # noqa: ANN401 - handed through to the work
+    def defer(self, work: Callable[..., None], *args: Any) -> None:  # noqa: ANN401 - handed through to the work
         """Have the work done on the internal pool, or here when that is gone."""
         try:
             self.internal.execute(work, args, {}, log_error)
@@ -273,7 +276,7 @@ class Flow:
             self.post(self._failed, task, attempt, error)
         elif self._policy.handler is not None and worker_of() is None:
             # The handler is the user's, and this thread may not be kept long.
-            self._defer(self._attempt_failed, task, attempt, error)
+            self.defer(self._attempt_failed, task, attempt, error)
         else:
             self._attempt_failed(task, attempt, error)
 
@@ -310,9 +313,9 @@ class Flow:
             condition = self._wait_for(task.depends[0])
         elif task.depends:
             condition = AllOf([self._wait_for(future) for future in task.depends])
-        self._tell(Add(task, self._monotonic(), (Gate(task, LAUNCH, condition),)))
+        self.tell(Add(task, self.now(), (Gate(task, LAUNCH, condition),)))
         if self._closed:
-            self._finish(task, _CANCELLED, CancelledError())
+            self.finish(task, _CANCELLED, CancelledError())
 
     def _add_executor(self, executor: LabelledExecutor, answer: Reply[None]) -> None:
         try:
@@ -329,22 +332,22 @@ class Flow:
         if task.options.join:
             self._begin_joining(task, value)
         elif task.state is _LAUNCHED or task.state is _RUNNING:
-            self._finish(task, _EXEC_DONE, None, value)
+            self.finish(task, _EXEC_DONE, None, value)
 
     def _failed(self, task: Task, attempt: int, error: BaseException) -> None:
         if task.attempt == attempt and not task.ended:
-            self._finish(task, _FAILED, error)
+            self.finish(task, _FAILED, error)
 
     def _retry(self, task: Task, attempt: int, error: BaseException, delay: float) -> None:
         if task.ended or self._closed:
             self._failed(task, attempt, error)
             return
         if task.attempt == attempt:
-            self._tell(Move(task, attempt, _PENDING, self._monotonic(), error))
+            self.tell(Move(task, attempt, _PENDING, self.now(), error))
         if task.attempt == attempt + 1 and task.state is _PENDING and LAUNCH not in (task.gates or {}):
             task.exec_future = None
             self._give_back(task)
-            self._tell(Guard(Gate(task, LAUNCH, After(delay) if delay > 0 else None), self._monotonic()))
+            self.tell(Guard(Gate(task, LAUNCH, After(delay) if delay > 0 else None), self.now()))
 
     def _cancel(self, task: Task, answer: Reply[str | None]) -> None:
         refusal = None
@@ -371,25 +374,24 @@ class Flow:
     def _cancel_unless_running(self, task: Task, *, or_stop: bool = False) -> bool:
         at_work = task.exec_future
         waiting = task.state is _PENDING or task.state is _JOINING
-        if waiting or (at_work is not None and (or_stop or isinstance(at_work, Future)) and at_work.cancel()):
-            self._finish(task, _CANCELLED, CancelledError())
+        if waiting or (isinstance(at_work, Future) and at_work.cancel()) or (or_stop and stop(task)):
+            self.finish(task, _CANCELLED, CancelledError())
             return True
         return False
 
     def _abandon(self, task: Task, reason: str) -> None:
         if not task.ended:
-            stopped = task.exec_future is not None and task.exec_future.cancel()
-            became = "has been stopped" if stopped else "cannot be stopped; whether it ended is unknown"
-            self._finish(task, _FAILED, TaskAbandonedError(f"{task} {reason}, and {became}"))
+            became = "has been stopped" if stop(task) else "cannot be stopped; whether it ended is unknown"
+            self.finish(task, _FAILED, TaskAbandonedError(f"{task} {reason}, and {became}"))
 
     def _foreign_ended(self, unit: ForeignFuture) -> None:
         if self._foreign.get(id(unit.future)) is unit:
             del self._foreign[id(unit.future)]
         if not unit.ended and unit.id in self._scheduler.units:
-            self._tell(Move(unit, 0, unit.outcome, self._monotonic()))
+            self.tell(Move(unit, 0, unit.outcome, self.now()))
 
     def _tick(self) -> None:
-        self._tell(Tick(self._monotonic()))
+        self.tell(Tick(self.now()))
 
     # --- instructions -------------------------------------------------------------------------------------------------
 
@@ -398,7 +400,7 @@ class Flow:
             if self._scheduler.current(instruction):
                 task = cast("Task", instruction.unit)
                 if instruction.action == LAUNCH:
-                    self._ready(task)
+                    self.ready(task)
                 else:
                     self._end_joining(task)
         elif isinstance(instruction, Moved):
@@ -409,15 +411,18 @@ class Flow:
         elif self._scheduler.current(instruction):
             self._propagate(instruction)
 
-    def _ready(self, task: Task) -> None:
+    def ready(self, task: Task) -> None:
         """The task's gate has opened: give it to an executor now, or when one has a place for it."""
         if task.state is _PENDING:
+            cache = task.options.cache
+            if (cache or (cache is None and self._cache_default)) and not self._memo.must_run(task):
+                return
             if task.slot is not None or self._dispatcher.place(task):
                 self._start(task)
         elif task.state is _LAUNCHED and task.executor is None:
             # Only after an interrupt in the middle of `_start`: an executor may have it, so no other gets it.
             reason = "was interrupted while being handed to an executor; whether it ran is unknown"
-            self._finish(task, _FAILED, TaskAbandonedError(f"{task} {reason}"))
+            self.finish(task, _FAILED, TaskAbandonedError(f"{task} {reason}"))
 
     def _start(self, task: Task) -> None:
         """Hand the task to the executor that it has a place on."""
@@ -432,72 +437,77 @@ class Flow:
                 self._mailbox.post(self._failed, task, attempt, error)
                 return
         task.executor = None
-        self._tell(Move(task, attempt, _LAUNCHED, self._monotonic()))
+        self.tell(Move(task, attempt, _LAUNCHED, self.now()))
         func = cast("Callable[..., Any]", task.func)
         try:
             if task.options.command:
                 func = self._command_run(task, slot)
             slot.handover.give(task, attempt, func, args, kwargs)
         except Exception as error:  # noqa: BLE001 - whatever an executor refuses with is the attempt's failure
-            self._defer(self._attempt_failed, task, attempt, error)
+            self.defer(self._attempt_failed, task, attempt, error)
         task.executor = slot.label
 
     def _command_run(self, task: Task, slot: Slot) -> CommandRun:
         """Return what runs the command of a task: here, where it can be stopped, or wherever its executor is."""
         options, call = task.options, cast("CommandCall", task.func)
         memory = 0 if options.resources is None else options.resources.memory
-        here = isinstance(slot.executor, ThreadPoolExecutor)
-        run = call.run(str(task), options.walltime, memory, self._scratch, self._commands if here else None)
-        if here:
+        run = call.run(str(task), options.walltime, memory, self._scratch, self._commands)
+        task.command_run = run
+        if isinstance(slot.executor, ThreadPoolExecutor):
             task.exec_future = run
         return run
 
     def _propagate(self, broken: Broken) -> None:
         """End a task for which something failed that it waits for."""
         task = cast("Task", broken.unit)
+        if task.leader is not None:
+            self._memo.share_failure(task, task.leader)
+            return
         terms = [term for term in broken.gate.broken_terms() if isinstance(term, Reached)]
         causes = [(_error_of(term.unit), str(term.unit)) for term in terms]
         if broken.action == LAUNCH:
-            self._finish(task, _DEP_FAIL, DependencyError(causes, task.id, task.name))
+            self.finish(task, _DEP_FAIL, DependencyError(causes, task.id, task.name))
         else:
-            self._finish(task, _FAILED, JoinError(causes, task.id, task.name))
+            self.finish(task, _FAILED, JoinError(causes, task.id, task.name))
 
     def _begin_joining(self, task: Task, value: Any) -> None:  # noqa: ANN401 - checked here
         if self._closed and not task.ended:
-            self._finish(task, _CANCELLED, CancelledError())
+            self.finish(task, _CANCELLED, CancelledError())
         if task.state is _LAUNCHED or task.state is _RUNNING:
             awaited = list(value) if isinstance(value, list | tuple) else value
             for one in awaited if isinstance(awaited, list) else [awaited]:
                 if not isinstance(one, Future):
                     found = f"a list that holds {one!r}" if isinstance(awaited, list) else repr(one)
                     message = f"join app {task.name!r} must return a Future or a list of Futures; it returned {found}"
-                    self._finish(task, _FAILED, TypeError(message))
+                    self.finish(task, _FAILED, TypeError(message))
                     return
             task.joins = awaited
-            self._tell(Move(task, task.attempt, _JOINING, self._monotonic()))
+            self.tell(Move(task, task.attempt, _JOINING, self.now()))
         if task.state is _JOINING:
             self._give_back(task)
         if task.state is _JOINING and JOIN not in (task.gates or {}):
             awaited = task.joins if isinstance(task.joins, list) else [task.joins]
             condition = AllOf([self._wait_for(future) for future in awaited])
             try:
-                self._tell(Guard(Gate(task, JOIN, condition), self._monotonic()))
+                self.tell(Guard(Gate(task, JOIN, condition), self.now()))
             except GateCycle as cycle:
-                self._finish(task, _FAILED, JoinError([(cycle, str(task))], task.id, task.name))
+                self.finish(task, _FAILED, JoinError([(cycle, str(task))], task.id, task.name))
 
     def _end_joining(self, task: Task) -> None:
         joins = task.joins
         value = [future.result() for future in joins] if isinstance(joins, list) else joins.result()
-        self._finish(task, _EXEC_DONE, None, value)
+        self.finish(task, _EXEC_DONE, None, value)
 
     # --- shared steps -------------------------------------------------------------------------------------------------
 
-    def _finish(self, task: Task, state: State, error: BaseException | None, value: Any = None) -> None:  # noqa: ANN401
+    def finish(self, task: Task, state: State, error: BaseException | None, value: Any = None) -> None:  # noqa: ANN401
         """End the task: its state first, then its future, so that whoever sees the future done sees the state too."""
         self._ending = (task, state, error, value)
         if not task.ended:
             task.error = error
-            self._tell(Move(task, task.attempt, state, self._monotonic(), error))
+            if task.memo_key is not None:
+                self._memo.end(task, state, value, error)
+            self.tell(Move(task, task.attempt, state, self.now(), error))
         self._give_back(task)
         future = task.future
         if future is not None:
@@ -520,7 +530,7 @@ class Flow:
         if self._ending is None:
             return
         try:
-            self._finish(*self._ending)
+            self.finish(*self._ending)
         except (RecursionError, MemoryError):
             raise  # Another thread, with a stack of its own, does it again.
         except Exception:
@@ -531,6 +541,10 @@ class Flow:
     def _give_back(self, task: Task) -> None:
         """Give the place that the task no longer needs to the next."""
         slot = task.slot
+        if task.turn and task.ended:
+            self._dispatcher.withdraw(task)
+            for kept in self._dispatcher.take_let_go():
+                self._fill(kept)
         if slot is not None:
             slot.give_back(task)
             self._fill(slot)
@@ -540,6 +554,8 @@ class Flow:
     def _fill(self, slot: Slot) -> None:
         while (task := self._dispatcher.next_for(slot)) is not None:
             self._start(task)
+        for other in self._dispatcher.take_let_go():
+            self._fill(other)
 
     def _wait_for(self, future: Future[Any]) -> Reached:
         """Return the term that is satisfied when the future ends well, and breaks when it does not."""
@@ -550,7 +566,7 @@ class Flow:
             unit = ForeignFuture(next(self._foreign_numbers), future)
             # First, since it may raise. Should the future be done already, what this posts follows this message.
             future.add_done_callback(partial(_post_foreign_ended, weakref.ref(self), unit))
-            self._tell(Add(unit, self._monotonic()))
+            self.tell(Add(unit, self.now()))
             self._foreign[id(future)] = unit
         return Reached(unit, _FUTURE_DONE)
 
@@ -565,8 +581,8 @@ class Flow:
             task = subject.unit if isinstance(subject, Perform | Broken) else subject
             if isinstance(task, Task):
                 if task.id not in self._scheduler.units and not task.ended:
-                    self._tell(Add(task, self._monotonic()))
-                self._finish(task, _FAILED, error)
+                    self.tell(Add(task, self.now()))
+                self.finish(task, _FAILED, error)
             elif isinstance(task, Reply):
                 task.fail(error)
 

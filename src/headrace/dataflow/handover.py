@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from concurrent.futures import CancelledError, Future
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     #: Told of the end of an attempt, on any thread: the task, which attempt, its value, what it raised.
     _AttemptEnded = Callable[[Task, int, Any, BaseException | None], None]
 
-__all__ = ["Handover", "HandoverByThread", "HandoverWithLimits", "handover_to", "in_terms_of_apps", "log_error"]
+__all__ = ["Handover", "HandoverByThread", "HandoverWithLimits", "handover_to", "in_terms_of_apps", "log_error", "stop"]
 
 logger = logging.getLogger(__name__)
 
@@ -175,6 +176,12 @@ def log_error(_: object, error: BaseException | None) -> None:
         logger.error("the kernel's own work raised", exc_info=error)
 
 
+def stop(task: Task) -> bool:
+    """Stop what runs of a task; return False if that cannot be done. Does not block."""
+    at_work, run = task.exec_future, task.command_run
+    return (at_work is not None and at_work.cancel()) or (run is not None and run.has_begun and run.cancel())
+
+
 def in_terms_of_apps(error: BaseException) -> BaseException:
     """Return the error that apps' users know for one of an executor's."""
     if not isinstance(error, WalltimeExceeded | StandardStreamError):
@@ -187,8 +194,9 @@ def in_terms_of_apps(error: BaseException) -> BaseException:
 def _limits(task: Task, kwargs: dict[str, Any]) -> CallSpec:
     options = task.options
     if options.command:
-        # Its supervisor ends it by its walltime, and opens its streams.
-        return CallSpec(name=str(task), resources=options.resources)
+        # Its supervisor sees to its walltime, its memory and its streams.
+        need = options.resources
+        return CallSpec(name=str(task), resources=None if need is None else replace(need, memory=0))
     return CallSpec(
         name=str(task),
         resources=options.resources,

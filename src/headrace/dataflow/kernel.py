@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import inspect
 import logging
+import os
 import threading
 import time
 import uuid
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from headrace.core import HeadraceError
 from headrace.dataflow import current
+from headrace.dataflow.command import CommandCall
 from headrace.dataflow.config import Config, labelled
 from headrace.dataflow.errors import ConfigurationError, DuplicateLabelError, KernelClosedError
 from headrace.dataflow.flow import Flow
@@ -126,8 +128,8 @@ class DataFlowKernel:
         func: Callable[..., Any],
         *args: Any,  # noqa: ANN401 - handed through to the function
         executors: Sequence[str] | str = "all",
-        fn_hash: str | None = None,  # noqa: ARG002 - taken, as in Parsl's oldest form; of no effect
-        cache: bool = False,
+        fn_hash: str | None = None,
+        cache: bool | None = None,
         **kwargs: Any,  # noqa: ANN401 - handed through to the function
     ) -> AppFuture[Any]:
         """Have ``func(*args, **kwargs)`` run once every future among its arguments has ended well.
@@ -139,8 +141,8 @@ class DataFlowKernel:
             func: the function.
             *args: its arguments.
             executors: the labels of the executors that may run it, or ``"all"``.
-            fn_hash: taken for compatibility; of no effect.
-            cache: whether equal calls may share a result. Of no effect yet.
+            fn_hash: what stands for the function in telling whether calls are equal; unless given, its name and source.
+            cache: whether equal calls share a result; as `Config.cache_default` says unless given.
             **kwargs: its keyword arguments.
 
         Raises:
@@ -150,7 +152,7 @@ class DataFlowKernel:
         """
         check_function(func)
         name = getattr(func, "__name__", type(func).__name__)
-        options = CallOptions(name=name, executors=executor_labels(executors, name), cache=cache)
+        options = CallOptions(name=name, executors=executor_labels(executors, name), cache=cache, fn_hash=fn_hash)
         return self.call(func, args, kwargs, options)
 
     def call(
@@ -171,6 +173,8 @@ class DataFlowKernel:
         if isinstance(inputs, list):
             # As it is now: the caller may go on appending to it.
             kwargs = {**kwargs, "inputs": inputs.copy()}
+        if isinstance(func, CommandCall):
+            func = func.at_call()
         task = Task(next(self._tids), func, args, kwargs, options, self._flow)
         # An empty list for each task would be one object more for the garbage collector to look at.
         task.depends = gather(self._resolver, args, kwargs) or ()
@@ -298,7 +302,7 @@ class DataFlowKernel:
             self._flow.abandon(task, reason)
 
     def _shut_down_executors(self, deadline: float | None) -> None:
-        self._flow.end_commands()
+        self._flow.end_commands(None if deadline is None else max(0.0, deadline - time.monotonic()))
         for executor in self._flow.to_shut_down():
             executor.owner = None
             _shut_down(executor, deadline)
@@ -367,8 +371,11 @@ def _shut_down(executor: LabelledExecutor, deadline: float | None) -> None:
 
 def _register_at_exit(kernel: DataFlowKernel) -> Callable[[], None]:
     """Have a kernel that nobody cleans up wait for its tasks, as long as a cleanup would, when the interpreter ends."""
+    owner = os.getpid()
 
     def at_exit() -> None:
+        if os.getpid() != owner:
+            return  # A forked copy has the record of the tasks, not what runs them.
         logger.warning("%r was not cleaned up: use it in a with block, or call cleanup()", kernel)
         timeout = kernel.config.cleanup_timeout
         futures = [task.future for task in kernel.tasks.values() if task.future is not None]

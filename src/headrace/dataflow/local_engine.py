@@ -39,13 +39,13 @@ class LocalEngine:
         """Return what the next command is called."""
         return str(next(self._numbers))
 
-    def close(self) -> None:
-        """End what runs, and free everything."""
+    def close(self, grace: float | None = None) -> None:
+        """End what runs, within `grace` seconds at most, or as it was asked for; and free everything."""
         with self._starting:
             self._closed = True
             engine, self._engine = self._engine, None
         if engine is not None:
-            engine.close()
+            engine.close(grace)
 
 
 #: By process id, so that a forked copy does not take its parent's for its own. It ends with its process.

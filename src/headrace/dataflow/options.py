@@ -34,8 +34,8 @@ class JoinAppOptions(TypedDict, total=False):
 
     #: The kernel that its calls go to; the current one at each call unless given.
     data_flow_kernel: DataFlowKernel | None
-    #: Whether equal calls may share a result. Of no effect yet.
-    cache: bool
+    #: Whether equal calls share a result; as the kernel's `Config` says unless given.
+    cache: bool | None
     #: Arguments that make no difference to whether calls are equal.
     ignore_for_cache: Sequence[str] | None
     #: How often a call that failed is tried again; as the kernel's `Config` says unless given.
@@ -113,7 +113,7 @@ def call_options(name: str, options: Mapping[str, Any], *, join: bool = False, c
         command=command,
         walltime=_walltime(name, options.get("walltime")),
         resources=_resources(name, {amount: options.get(amount) for amount in _AMOUNTS}),
-        cache=options.get("cache", False),
+        cache=options.get("cache"),
         ignore_for_cache=tuple(options.get("ignore_for_cache") or ()),
     )
 
@@ -138,9 +138,12 @@ def options_of_call(options: CallOptions, kwargs: Mapping[str, Any]) -> CallOpti
             f"{', '.join(sorted(_PARSL_AMOUNTS))}, not {specification!r}"
         )
     amounts: dict[str, Any] = {amount: specification.get(amount) for amount in _AMOUNTS}
-    if isinstance(amounts["memory"], int | float):
-        amounts["memory"] = int(amounts["memory"] * 10**6)
-    priority = specification.get("priority")
+    memory, priority = amounts["memory"], specification.get("priority")
+    _check(options.name, "priority", priority is None or isinstance(priority, int), "a whole number", priority)
+    if memory is not None:
+        good = isinstance(memory, int | float) and 0 <= memory < float("inf")
+        _check(options.name, "memory", good, "a number of MB", memory)
+        amounts["memory"] = int(memory * 10**6)
     return replace(
         options,
         resources=_resources(options.name, amounts) or options.resources,

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from headrace.dataflow.task import Task
 
-__all__ = ["AUTO_LOGNAME", "AutoLogname", "Stream", "file_of_stream", "name_outputs", "name_streams"]
+__all__ = ["AUTO_LOGNAME", "AutoLogname", "AutoPath", "Stream", "file_of_stream", "name_outputs", "name_streams"]
 
 # So many tasks' logs go to one directory: file systems and people get slow with more.
 _LOGS_PER_DIRECTORY = 10_000
@@ -36,6 +36,13 @@ class AutoLogname(Enum):
 #: Given as `stdout` or `stderr`: a file of the task's own, ``RUN_DIR/task_logs/NNNN/task_ID_APP[_LABEL].stdout``.
 AUTO_LOGNAME: Final[Literal[AutoLogname.AUTO_LOGNAME]] = AutoLogname.AUTO_LOGNAME
 
+
+class AutoPath(str):
+    """A path that AUTO_LOGNAME stood for."""
+
+    __slots__ = ()
+
+
 #: What `stdout` and `stderr` may be: a path, a path with the mode to open it in, a local `File`, AUTO_LOGNAME, or None.
 Stream = str | os.PathLike[str] | tuple[str | os.PathLike[str], str] | AutoLogname | None
 
@@ -51,11 +58,12 @@ def name_streams(
     for stream in ("stdout", "stderr"):
         if named.get(stream) is AUTO_LOGNAME:
             if autopath is not None:
-                named[stream] = autopath(task, stream)
+                chosen = autopath(task, stream)
+                named[stream] = AutoPath(chosen) if isinstance(chosen, str) else chosen
                 continue
             label = f"_{kwargs['label']}" if kwargs.get("label") else ""
             directory = run_dir / "task_logs" / f"{task.id // _LOGS_PER_DIRECTORY:04}"
-            named[stream] = str(directory / f"task_{task.id}_{task.name}{label}.{stream}")
+            named[stream] = AutoPath(directory / f"task_{task.id}_{task.name}{label}.{stream}")
     shown = (named.get(stream) for stream in ("stdout", "stderr"))
     out, err = (DataFuture(future, one) if isinstance(one, File) else one for one in shown)
     future._streams = (out, err)  # noqa: SLF001 - a part of the kernel

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from headrace.compute.executors import Stoppable
     from headrace.compute.resources import Resources
+    from headrace.dataflow.command import CommandRun
     from headrace.dataflow.dispatcher import Slot
     from headrace.dataflow.flow import Flow
     from headrace.dataflow.future import AppFuture
@@ -82,10 +83,12 @@ class CallOptions:
     walltime: float | None = None
     #: What it needs for itself; None: a place on any executor.
     resources: Resources | None = None
-    #: Whether equal calls may share a result. Of no effect yet.
-    cache: bool = False
+    #: Whether equal calls share a result; None: as the kernel's `Config` says.
+    cache: bool | None = None
     #: Arguments that make no difference to whether calls are equal.
     ignore_for_cache: tuple[str, ...] = ()
+    #: What stands for the function in telling whether calls are equal; None: its name and source.
+    fn_hash: str | None = None
 
 
 class Task(Unit):
@@ -97,6 +100,7 @@ class Task(Unit):
     __slots__ = (
         "__weakref__",
         "args",
+        "command_run",
         "depends",
         "error",
         "exec_future",
@@ -109,6 +113,8 @@ class Task(Unit):
         "future",
         "joins",
         "kwargs",
+        "leader",
+        "memo_key",
         "options",
         "slot",
         "turn",
@@ -145,10 +151,15 @@ class Task(Unit):
         self.future: AppFuture[Any] | None = None
         #: What can stop the attempt that runs: an executor's future, or less; None: nothing can.
         self.exec_future: Future[Any] | Stoppable | None = None
+        #: What runs its command, if it is one; on another machine that is a copy of this.
+        self.command_run: CommandRun | None = None
         self.slot: Slot | None = None
         #: Its place in the order of those that wait for an executor; 0 while it does not.
         self.turn = 0
         self.joins: Any = None
+        #: What equal calls have in common, once it is known; and the one of them whose outcome this one waits for.
+        self.memo_key: str | None = None
+        self.leader: Task | None = None
 
     @property
     def try_id(self) -> int:
@@ -157,7 +168,7 @@ class Task(Unit):
 
     def let_go(self) -> None:
         """Drop all that the task held for running: its inputs may be freed."""
-        self.func = self.future = self.exec_future = self.joins = None
+        self.func = self.future = self.exec_future = self.command_run = self.joins = self.leader = None
         self.args = ()
         self.kwargs = {}
         self.depends = ()

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 __all__ = ["WithWalltime"]
 
 
+# Python looks for what is to be raised at each turn of a loop.
+_LONG_ENOUGH_TO_HEAR = 1000
+
+
 class _TimeIsUp(BaseException):
     """Raised in the thread. No `Exception`, so that the call does not take it for one of its own."""
 
@@ -42,38 +46,49 @@ class WithWalltime:
         Raises:
             WalltimeExceeded: it took longer.
         """
+        value = None
         alarm = _Alarm()
-        timer = threading.Timer(self._walltime, alarm.ring)
+        timer = threading.Timer(min(self._walltime, threading.TIMEOUT_MAX), alarm.ring)
         timer.daemon = True
         try:
             timer.start()
             try:
-                return self._func(*args, **kwargs)
+                value = self._func(*args, **kwargs)
             finally:
-                alarm.off()
+                in_time = alarm.off()
         except _TimeIsUp:
-            alarm.off()
-            raise WalltimeExceeded(self._name, self._walltime) from None
+            in_time = False
         finally:
             timer.cancel()
+        if not in_time:
+            raise WalltimeExceeded(self._name, self._walltime) from None
+        return value
 
 
 class _Alarm:
-    """Raises `_TimeIsUp` in the thread that made it, once at most, and never after `off` has returned."""
+    """Raises `_TimeIsUp` in the thread that made it, once at most, and never after `off` has returned or raised."""
 
     def __init__(self) -> None:
         self._thread = ctypes.c_ulong(threading.get_ident())
         self._lock = threading.Lock()
-        self._over = False
+        self._over = self._rung = False
 
     def ring(self) -> None:
         with self._lock:
             if not self._over:
-                self._over = True
+                self._rung = True
                 ctypes.pythonapi.PyThreadState_SetAsyncExc(self._thread, ctypes.py_object(_TimeIsUp))
 
-    def off(self) -> None:
-        self._over = True
+    def off(self) -> bool:
+        """Keep it from ringing; return False if it has rung.
+
+        If it has rung and was not heard yet, it is heard here: `_TimeIsUp` is raised. It must not be taken back
+        instead: to set no exception leaves CPython 3.11 looking for one at every turn, for ever, and a trace function
+        hangs then.
+        """
         with self._lock:
-            # It may have rung, and not have been heard yet.
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(self._thread, None)
+            self._over = True
+        if self._rung:
+            for _ in range(_LONG_ENOUGH_TO_HEAR):
+                pass
+        return not self._rung

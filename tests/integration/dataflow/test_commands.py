@@ -12,6 +12,7 @@ import threading
 import time
 from concurrent.futures import CancelledError
 from concurrent.futures import ProcessPoolExecutor as StandardPool
+from concurrent.futures import ThreadPoolExecutor as ThreadPool
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -295,6 +296,35 @@ def test_a_directory_can_be_an_output(boxed: Any, tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "results").iterdir()] == ["new"]
 
 
+def test_what_is_input_and_output_is_changed_when_the_command_has_succeeded(boxed: Any, tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("old\n")
+    both = {"inputs": [File("data")], "outputs": [File("data")]}
+
+    assert isinstance(boxed("echo new >> data; exit 1", **both).exception(WAIT), BashExitFailure)
+    assert (tmp_path / "data").read_text() == "old\n"
+    boxed("echo new >> data", **both).result(WAIT)
+    assert (tmp_path / "data").read_text() == "old\nnew\n"
+
+
+def test_an_output_that_links_to_what_is_not_kept_is_kept_whole(boxed: Any, tmp_path: Path) -> None:
+    command = "echo real > real; ln -s real out; mkdir dir; ln -s ../real dir/far; echo x > dir/x; ln -s x dir/near"
+
+    boxed(command, outputs=["out", "dir"]).result(WAIT)
+
+    assert [(tmp_path / name).read_text() for name in ("out", "dir/far", "dir/near")] == ["real\n", "real\n", "x\n"]
+    assert (tmp_path / "dir" / "near").is_symlink()
+
+
+@pytest.mark.parametrize(("there", "made"), [("mkdir", "touch"), ("touch", "mkdir")])
+def test_a_file_never_takes_the_place_of_a_directory_nor_the_other_way_round(
+    boxed: Any, tmp_path: Path, there: str, made: str
+) -> None:
+    getattr(tmp_path / "results", there)()
+
+    with pytest.raises(BadSandboxPath, match="of that name is there"):
+        boxed(f"{made} results", outputs=["results"]).result(WAIT)
+
+
 def test_an_absolute_output_is_where_it_says(boxed: Any, tmp_path: Path) -> None:
     boxed(f"echo x > {tmp_path}/out", outputs=[tmp_path / "out"]).result(WAIT)
 
@@ -421,6 +451,20 @@ def test_a_command_still_running_when_cleanup_gives_up_is_ended(make_kernel: Any
         future.result(WAIT)
 
 
+def test_cleanup_gives_a_command_no_longer_than_its_own_patience(make_kernel: Any, tmp_path: Path) -> None:
+    kernel = make_kernel(cleanup_timeout=0.3)
+
+    @bash_app(data_flow_kernel=kernel, grace=3600)
+    def stubborn(stdout: Any) -> str:
+        return "trap '' TERM; echo $$; while true; do sleep 0.05; done"
+
+    stubborn(stdout=tmp_path / "pid")
+    (pid,) = pids_in(tmp_path / "pid", 1)
+    kernel.cleanup()
+
+    assert not alive(pid)
+
+
 def test_a_command_that_closes_its_output_is_waited_for(shell: Any, tmp_path: Path) -> None:
     shell(f"exec 1>&- 2>&-; sleep 0.2; touch {tmp_path}/done", stdout=tmp_path / "out").result(WAIT)
 
@@ -476,3 +520,22 @@ def test_commands_run_on_an_executor_of_another_library(
     error = failed.exception(WAIT)
     assert isinstance(error, BashExitFailure)
     assert error.exitcode == -signal.SIGKILL
+
+
+def test_a_command_on_another_library_s_thread_can_be_cancelled_and_ends_at_cleanup(
+    make_kernel: Any, tmp_path: Path
+) -> None:
+    with ThreadPool(2) as threads:
+        kernel = make_kernel(ExternalExecutor("threads", threads), cleanup_timeout=0.2)
+
+        @bash_app(data_flow_kernel=kernel, grace=0.1)
+        def stay(stdout: Any) -> str:
+            return "echo $$; sleep 600"
+
+        cancelled, abandoned = stay(stdout=tmp_path / "one"), stay(stdout=tmp_path / "two")
+        pids = pids_in(tmp_path / "one", 1) + pids_in(tmp_path / "two", 1)
+        assert cancelled.cancel()
+        kernel.cleanup()
+
+    assert isinstance(abandoned.exception(WAIT), TaskAbandonedError)
+    assert not any(alive(pid) for pid in pids)

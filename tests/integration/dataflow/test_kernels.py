@@ -246,11 +246,11 @@ def test_a_read_only_run_directory_is_refused(tmp_path: Path) -> None:
     script = (
         "import os, sys, json\n"
         f"sys.path[:] = json.loads({json.dumps(json.dumps(sys.path))})\n"
-        "import headrace\n"
+        "from headrace import Config, ConfigurationError, load\n"
         "os.getuid() or os.setuid(65534)\n"
         "try:\n"
-        f"    headrace.load(headrace.Config(run_dir={str(tmp_path / 'runs')!r}))\n"
-        "except headrace.ConfigurationError as error:\n"
+        f"    load(Config(run_dir={str(tmp_path / 'runs')!r}))\n"
+        "except ConfigurationError as error:\n"
         "    print(error)\n"
     )
 

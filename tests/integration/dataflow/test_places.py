@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter
 from concurrent.futures import CancelledError, Future
 from concurrent.futures import wait as wait_for
@@ -18,6 +19,7 @@ from headrace import (
     DuplicateLabelError,
     ExternalExecutor,
     KernelClosedError,
+    ProcessPoolExecutor,
     ThreadPoolExecutor,
     UnknownExecutorError,
     join_app,
@@ -356,3 +358,35 @@ def test_a_task_that_waits_behind_a_blocked_submit_can_be_cancelled(
     assert ran == []
     with pytest.raises(CancelledError):
         behind.result(0)
+
+
+def test_when_a_task_that_places_were_kept_for_is_cancelled_others_get_them(make_kernel: Any, tmp_path: Any) -> None:
+    kernel = make_kernel(ProcessPoolExecutor("processes", max_workers=2, cores=2))
+
+    @python_app(data_flow_kernel=kernel, cores=1)
+    def until_told(place: str) -> None:
+        import time  # noqa: PLC0415 - in the worker
+        from pathlib import Path  # noqa: PLC0415 - in the worker
+
+        while not Path(place).exists():
+            time.sleep(0.01)
+
+    @python_app(data_flow_kernel=kernel, cores=2)
+    def wide() -> None: ...
+
+    @python_app(data_flow_kernel=kernel, cores=1)
+    def small(n: int) -> int:
+        return n
+
+    long, waiting = until_told(str(tmp_path / "go")), wide()
+    smalls = [small(n) for n in range(60)]
+    deadline = time.monotonic() + WAIT
+    while not kernel._flow._dispatcher.slots[0].kept_for:
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+    waiting.cancel()
+
+    assert [future.result(WAIT) for future in smalls] == list(range(60))
+    (tmp_path / "go").touch()
+    assert long.result(WAIT) is None

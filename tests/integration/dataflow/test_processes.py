@@ -435,3 +435,33 @@ def test_a_killed_workflow_leaves_nothing_alive(tmp_path: Path, where: str) -> N
 
     pids = [int(pid) for pid in pids_file.read_text().split()]
     assert soon(lambda: not any(alive(pid) for pid in pids))
+
+
+def test_after_a_walltime_on_a_thread_a_program_can_still_be_traced() -> None:
+    """A debugger or a coverage tool would hang, if the interpreter were left waiting for an exception."""
+    text = """
+        import sys
+        from headrace.dataflow.walltime import WithWalltime
+
+        def spin():
+            while True:
+                pass
+
+        assert WithWalltime(int, 30, "quick")("3") == 3
+        try:
+            WithWalltime(spin, 0.05, "slow")()
+        except Exception as error:
+            print(error)
+
+        def traced():
+            return "traced"
+
+        sys.settrace(lambda frame, event, argument: None)
+        print(traced())
+        """
+
+    ended = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(text)], capture_output=True, text=True, timeout=WAIT, check=True
+    )
+
+    assert ended.stdout == "slow exceeded its walltime of 0.05 s and was stopped\ntraced\n"

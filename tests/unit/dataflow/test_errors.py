@@ -211,11 +211,11 @@ def test_who_catches_a_general_kind_of_error_catches_the_special_ones(
 def test_a_command_s_failure_tells_its_exit_code() -> None:
     error = BashExitFailure("count", 3)
 
-    assert (error.exitcode, str(error)) == (3, "bash app count: its command ended with exit code 3")
+    assert (error.exitcode, str(error)) == (3, "app count: its command ended with exit code 3")
 
 
 def test_a_command_ended_by_a_signal_tells_which() -> None:
-    assert str(BashExitFailure("count", -9)) == "bash app count: its command was ended by signal 9"
+    assert str(BashExitFailure("count", -9)) == "app count: its command was ended by signal 9"
 
 
 def test_missing_outputs_are_named() -> None:

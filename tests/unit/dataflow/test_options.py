@@ -62,7 +62,8 @@ def test_a_join_app_takes_no_executors() -> None:
         ({"env": {"A": 1}}, "env must hold texts under texts"),
         ({"cwd": 3}, "cwd must be a path, not 3"),
         ({"sandbox": True, "cwd": "/"}, "leave out sandbox or cwd"),
-        ({"grace": -1}, r"grace must be at least 0 seconds, not -1\.0"),
+        ({"grace": -1}, r"grace must be a number of seconds, at least 0, not -1\.0"),
+        ({"grace": float("inf")}, "grace must be a number of seconds, at least 0, not inf"),
     ],
 )
 def test_a_wrong_option_of_a_command_is_refused(options: Any, message: str) -> None:

@@ -149,14 +149,26 @@ def test_what_it_was_kept_for_being_cancelled_an_executor_takes_others_again() -
     large = task(Resources(cores=2))
     placed(made, *running, large)
     (slot,) = made.slots
-    while slot.kept_for is None:
+    while not slot.kept_for:
         made.place(task(one))
         running += ended(made, running.pop(0))
-    large.turn = 0  # As when it is cancelled: it waits no more.
     waiting = task(one)
     made.place(waiting)
+    ended(made, running.pop(0))
 
-    assert ended(made, running.pop(0)) == [waiting]
+    made.withdraw(large)
+
+    assert made.take_let_go() == [slot]
+    assert made.next_for(slot) is waiting
+
+
+def test_many_different_needs_make_few_lanes() -> None:
+    made = dispatcher(Machine("a", cores=1, memory=8 * GIB))
+
+    for memory in range(1, 8 * GIB, 8 * GIB // 3000):
+        made.place(task(Resources(memory=memory)))
+
+    assert len(made._lanes) < 300
 
 
 def test_demanding_tasks_go_only_to_executors_that_give_out_resources() -> None:

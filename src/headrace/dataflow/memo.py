@@ -1,0 +1,162 @@
+"""Outcomes that equal calls share."""
+
+from __future__ import annotations
+
+import functools
+import os
+from concurrent.futures import CancelledError
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any, cast
+
+from headrace.core import Gate, GateCycle, GateStatus, Guard, Reached, Unguard
+from headrace.dataflow.errors import TaskAbandonedError
+from headrace.dataflow.resolver import substitute
+from headrace.dataflow.streams import AUTO_LOGNAME, AutoPath
+from headrace.dataflow.task import DONE, LAUNCH, TaskState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from headrace.core import State
+    from headrace.dataflow.command import CommandCall
+    from headrace.dataflow.flow import Flow
+    from headrace.dataflow.resolver import DependencyResolver
+    from headrace.dataflow.task import Task
+
+__all__ = ["Memo", "memo_key"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    value: Any
+    error: BaseException | None = None
+
+
+class Memo:
+    """The outcomes of one kernel's calls, by what makes calls equal; and which of them are under way.
+
+    A call that is equal to one under way waits for it, at a gate like any other, and ends as that one does. All but
+    `find_key` is done in the kernel's mailbox, and can be done again.
+
+    Args:
+        flow: the tasks' life, of which this is a part.
+        resolver: how futures among arguments are replaced.
+        errors: whether failures are kept too. Calls that are under way at the same time share them anyway.
+    """
+
+    def __init__(self, flow: Flow, resolver: DependencyResolver | None, *, errors: bool) -> None:
+        self._flow = flow
+        self._resolver = resolver
+        self._errors = errors
+        self._outcomes: dict[str, _Outcome] = {}
+        self._leaders: dict[str, Task] = {}
+
+    def must_run(self, task: Task) -> bool:
+        """Tell whether a ready task has to run; if not, see to it that it gets the outcome of an equal one."""
+        key = task.memo_key
+        if key is None:
+            self._flow.defer(self.find_key, task, task.attempt)
+            return False
+        leader = self._leaders.get(key)
+        if leader is not None and leader is not task and not leader.ended:
+            self._follow(task, leader)
+            return False
+        outcome = self._outcomes.get(key)
+        if outcome is not None and leader is not task and _outputs_are_there(task):
+            state = TaskState.memo_done if outcome.error is None else TaskState.failed
+            self._flow.finish(task, state, outcome.error, outcome.value)
+            return False
+        self._leaders[key] = task
+        return True
+
+    def find_key(self, task: Task, attempt: int) -> None:
+        """Work out, on a worker, what makes calls equal to the task's: it may be long, as with large arrays."""
+        try:
+            key = memo_key(task, self._resolver)
+        except BaseException as error:  # noqa: BLE001 - the user's own types take part, and may raise anything
+            self._flow.post(self._key_failed, task, attempt, error)
+        else:
+            self._flow.post(self._keyed, task, attempt, key)
+
+    def end(self, task: Task, state: State, value: Any, error: BaseException | None) -> None:  # noqa: ANN401 - any result
+        """Take note of how a task ends, for those that are equal."""
+        key = task.memo_key or ""
+        if self._leaders.get(key) is task:
+            if error is None or (self._errors and state is TaskState.failed and not _says_nothing(error)):
+                self._outcomes[key] = _Outcome(value, error)
+            del self._leaders[key]
+
+    def share_failure(self, task: Task, leader: Task) -> None:
+        """End a task as the equal one did that it waited for; or run it, if that one was not run to its end."""
+        if task.ended:
+            return
+        if leader.error is None or _says_nothing(leader.error):
+            task.leader = None
+            self._flow.ready(task)
+        else:
+            self._flow.finish(task, TaskState.failed, leader.error)
+
+    def _keyed(self, task: Task, attempt: int, key: str) -> None:
+        if task.attempt == attempt and task.state is TaskState.pending and task.slot is None:
+            task.memo_key = key
+            self._flow.ready(task)
+
+    def _key_failed(self, task: Task, attempt: int, error: BaseException) -> None:
+        if task.attempt == attempt and not task.ended:
+            self._flow.finish(task, TaskState.failed, error)
+
+    def _follow(self, task: Task, leader: Task) -> None:
+        gate = (task.gates or {}).get(LAUNCH)
+        if task.leader is leader and gate is not None and gate.status is GateStatus.ARMED:
+            return  # This is done again.
+        task.leader = leader
+        self._flow.tell(Unguard(task, LAUNCH, self._flow.now()))
+        try:
+            self._flow.tell(Guard(Gate(task, LAUNCH, Reached(leader, DONE)), self._flow.now()))
+        except GateCycle as cycle:
+            self._flow.finish(task, TaskState.failed, cycle)
+
+
+def memo_key(task: Task, resolver: DependencyResolver | None) -> str:
+    """Return what the task's call has in common with those that are equal to it, and with no other.
+
+    Raises:
+        MemoKeyError: an argument's type is not known to `id_for_memo`.
+    """
+    key_of_call = _keys()
+    args, kwargs = task.args, task.kwargs
+    if task.depends:
+        args, kwargs = substitute(resolver, args, kwargs)
+    if kwargs and any(isinstance(kwargs.get(stream), AutoPath) for stream in ("stdout", "stderr")):
+        # Another name for each call, which makes no difference.
+        kwargs = {key: AUTO_LOGNAME if isinstance(value, AutoPath) else value for key, value in kwargs.items()}
+    func, extra = cast("Callable[..., Any]", task.func), ""
+    options = task.options
+    if options.command:
+        func, extra = cast("CommandCall", func).identity
+    key = key_of_call(func, options.name, args, kwargs, options.ignore_for_cache, options.fn_hash)
+    return blake2b(f"{key} {extra}".encode(errors="surrogatepass"), digest_size=32).hexdigest() if extra else key
+
+
+@functools.cache
+def _keys() -> Callable[..., str]:
+    """Return `key_of_call`, which knows more types than is quick to import, and the kernel's own."""
+    from headrace.dataflow.app import App  # noqa: PLC0415 - it imports this module
+    from headrace.dataflow.identity import id_for_memo, key_of_call  # noqa: PLC0415 - as said above
+    from headrace.dataflow.kernel import DataFlowKernel  # noqa: PLC0415 - it imports this module
+
+    # A function may refer to other apps, and to itself: as with other functions that it calls, their names count.
+    id_for_memo.register(App, lambda app, output_ref=False: id_for_memo((app.__module__, app.__qualname__), output_ref))
+    id_for_memo.register(DataFlowKernel, lambda _, output_ref=False: id_for_memo("kernel", output_ref))
+    return key_of_call
+
+
+def _says_nothing(error: BaseException) -> bool:
+    """Tell whether a task ended with this for a reason of its own, which says nothing of equal calls."""
+    return isinstance(error, CancelledError | TaskAbandonedError)
+
+
+def _outputs_are_there(task: Task) -> bool:
+    """Tell whether the files that the call is to write are there: else its result would promise too much."""
+    return all(os.path.exists(output) for output in task.kwargs.get("outputs") or ())  # noqa: PTH110 - for every hit
