@@ -26,7 +26,7 @@ test: setup ## Every test that needs nothing but Python, and the examples of the
 
 real: ## Tests against real servers, installed from Debian (as root)
 	@scripts/install-real-servers
-	$(SETUP) test demo real dask processes
+	$(SETUP) test demo real dask processes postgres
 	@$(PYTHON) -m pytest tests/real || { status=$$?; \
 	    [ $$status -ne 5 ] || echo 'make real: pytest found no test to run, and that is a failure' >&2; exit $$status; }
 

@@ -1,0 +1,97 @@
+"""What the journal asks of a database."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from contextlib import AbstractContextManager
+
+    from headrace.journal.group import Group
+    from headrace.journal.records import Ident, RunRecord
+    from headrace.journal.results import ResultFiles
+
+__all__ = ["OpenedRun", "Store"]
+
+
+class OpenedRun(NamedTuple):
+    """Where the writing of a run goes on."""
+
+    #: The run's number in the store.
+    number: int
+    #: The number of the next group, of its first line, and of the next word.
+    next_seq: int
+    next_line: int
+    next_word: int
+
+
+class Store(Protocol):
+    """A database that holds the log, what is derived from it, and the results.
+
+    Every method may be called from any thread, but those of the writer from one at a time. Those that reach for the
+    database raise `JournalUnavailable` when it cannot be reached, read or written now, and change nothing then.
+    """
+
+    #: What people call it.
+    place: str
+    #: Under which all checksums are made.
+    signing_key: bytes
+    #: Where results go that are too large for a row; None: rows hold them all.
+    files: ResultFiles | None
+
+    def begin(self, run: RunRecord) -> OpenedRun:
+        """Take the run for writing. Raises `RunTaken` while another writer has it."""
+        ...
+
+    def end(self, number: int, ended: float, how: str) -> None:
+        """Note, on disk, that a run has ended; give it up."""
+        ...
+
+    def append(self, group: Group, *, sync: bool) -> None:
+        """Write a group: all of it or nothing. With `sync` it is on disk on return, and so is all before it."""
+        ...
+
+    def sync(self) -> None:
+        """Have all that was appended on disk on return."""
+        ...
+
+    def project(self, number: int, lines: int) -> bool:
+        """Bring what is derived up to date by about so many lines of the run; tell whether there was anything to do."""
+        ...
+
+    def query(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Return the rows of a question. Values are marked by ``?``."""
+        ...
+
+    def execute(self, statement: str, values: Sequence[Any] = ()) -> int:
+        """Do one statement as one transaction; return how many rows it changed."""
+        ...
+
+    def ident(self, ident: Ident) -> Ident:
+        """Return a unit's id as the tables hold it."""
+        ...
+
+    def ident_from(self, value: Ident) -> Ident:
+        """Return the id that the tables hold as this."""
+        ...
+
+    def is_written(self, run_id: str) -> bool:
+        """Whether a living writer has the run open."""
+        ...
+
+    def new_files(self) -> AbstractContextManager[None]:
+        """While this is entered, no `sweep` runs: a file may be written, and then referred to."""
+        ...
+
+    def no_new_files(self) -> AbstractContextManager[None]:
+        """While this is entered, nobody is between the writing of a file and referring to it."""
+        ...
+
+    def forked(self) -> None:
+        """Let go, in a forked child, of what belongs to the parent, without disturbing it."""
+        ...
+
+    def close(self) -> None:
+        """Give everything up."""
+        ...

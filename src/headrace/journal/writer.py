@@ -1,0 +1,368 @@
+"""The thread that writes.
+
+It sleeps until something is told, and then writes whatever has been told by then as one group, again and again until
+nothing is left. While nobody waits for a group it lets one gather for ten milliseconds; as soon as somebody waits it
+does not. So a busy run costs a hundred groups a second, and a durable record one sync.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final, cast
+
+from headrace.core.condition import SmallCondition
+from headrace.journal.errors import JournalError, JournalUnavailable
+from headrace.journal.group import Group, log_checksum
+from headrace.journal.inbox import ITEM_SIZE, Barrier, Failed, Payload
+from headrace.journal.lines import Word, cause_text, quote
+from headrace.journal.results import INLINE_AT_MOST, to_store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from headrace.core import Clock
+    from headrace.journal.group import StoredResult
+    from headrace.journal.inbox import Inbox, Item
+    from headrace.journal.store import OpenedRun, Store
+
+__all__ = ["Writer"]
+
+logger = logging.getLogger(__name__)
+
+#: How long a group that nobody waits for may gather.
+_GATHER: Final = 0.010
+# A group is at most so many items, and about so many bytes: no group keeps the interpreter or the database for long.
+_ITEMS_AT_MOST: Final = 4096
+_BYTES_AT_MOST: Final = 4 << 20
+# What is derived is brought up to date when nothing was told for so many seconds; and while there is much to write,
+# when it lags so many lines behind, by so many lines at a time. A reader does what is left.
+_LAG_WHEN_IDLE: Final = 0.1
+_LAG_AT_MOST: Final = 100_000
+_AT_ONCE: Final = 8192
+# How many seconds closing may take for that.
+_LAG_AT_CLOSE: Final = 10.0
+# Seconds before a failed write is tried again: doubled each time.
+_RETRY_FIRST: Final = 0.05
+_RETRY_AT_MOST: Final = 5.0
+
+
+class _Pending:
+    """What will be one group: lines, results, and who waits for them."""
+
+    __slots__ = ("callbacks", "group", "lines", "results", "size", "words")
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.words: list[Word] = []
+        self.results: dict[str, Payload] = {}
+        self.callbacks: list[Callable[[BaseException | None], None]] = []
+        self.size = 0
+        #: Made when it is first written, so that to write it again writes the same.
+        self.group: Group | None = None
+
+
+class Writer:
+    """Writes what comes into an inbox.
+
+    Args:
+        inbox: where it comes from.
+        store: where it goes.
+        run_id: the run that all of it belongs to.
+        opened: where its log goes on.
+        clock: stamps the groups.
+        on_error: told, on the writer's thread, when writing begins to fail: once for each outage.
+        little: while less than so many bytes wait to be written, there is time for what is derived.
+    """
+
+    def __init__(  # noqa: PLR0917 - made in one place only
+        self,
+        inbox: Inbox,
+        store: Store,
+        run_id: str,
+        opened: OpenedRun,
+        clock: Clock,
+        on_error: Callable[[JournalError], None] | None,
+        *,
+        little: int,
+    ) -> None:
+        self._inbox = inbox
+        self._little = little
+        self._store = store
+        self._run_id = run_id
+        self._run = opened.number
+        self._seq = opened.next_seq
+        self._line = opened.next_line
+        self._clock = clock
+        self._on_error = on_error
+        # What has been taken out of the inbox and is in no group yet, and the groups that are not written yet.
+        self._taken: deque[Item] = deque()
+        self._pending: deque[_Pending] = deque()
+        self._behind = 0
+        self._last_line = ""
+        self._closing = False
+        self._delay = _RETRY_FIRST
+        #: What the last attempt to write raised; None when it did not.
+        self.failing: JournalError | None = None
+        #: Notified when there is more room, when writing begins to fail, and at the end.
+        self.room = SmallCondition()
+        self.ended = False
+        self._thread = threading.Thread(target=self._run_guarded, name="headrace-journal", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def close(self, timeout: float | None) -> int:
+        """Write what is left, and end; return how many records could not be written."""
+        self._closing = True
+        self._inbox.urgent = True
+        self._inbox.ring()
+        self._thread.join(timeout)
+        return (
+            sum(len(one.lines) + len(one.results) for one in list(self._pending))
+            + len(self._taken)
+            + len(self._inbox.items)
+        )
+
+    @property
+    def is_current_thread(self) -> bool:
+        """Whether the caller is in a callback of the writer's."""
+        return threading.current_thread() is self._thread
+
+    def _run_guarded(self) -> None:
+        try:
+            while self._step():
+                pass
+        except BaseException:
+            logger.critical("the journal's writer ended; nothing more is written", exc_info=True)
+            raise
+        finally:
+            with self.room:
+                self.ended = True
+                self.room.notify_all()
+            self.tell_the_rest()
+
+    def tell_the_rest(self) -> None:
+        """Tell whoever still waits, when the thread has ended, that nothing more is written."""
+        error = self.failing or JournalUnavailable(f"nothing more is written to {self._store.place}: its writer ended")
+        for pending in list(self._pending):
+            self._tell(pending, error)
+        for queue in (self._taken, self._inbox.items):
+            for item in list(queue):
+                if isinstance(item, Barrier):
+                    # Unless another thread that comes here too has just told it.
+                    with suppress(ValueError):
+                        queue.remove(item)
+                        self._call(item.callback, error)
+
+    def _step(self) -> bool:
+        """Write what there is, or sleep until there is something; False at the end."""
+        self._take()
+        if self._pending:
+            last_attempt = self._closing
+            if self._write(self._pending[0]):
+                self._pending.popleft()
+                self._keep_up()
+            elif last_attempt:
+                return False
+            return True
+        if self._closing and not self._inbox.items:
+            deadline = self._clock.monotonic() + _LAG_AT_CLOSE
+            while self._behind >= _LAG_AT_MOST and self._clock.monotonic() < deadline:
+                self._project(_AT_ONCE)
+            return False
+        self._sleep()
+        return True
+
+    def _sleep(self) -> None:
+        inbox = self._inbox
+        inbox.asleep = True
+        if not inbox.items and not self._closing and not inbox.wait(_LAG_WHEN_IDLE if self._behind else None):
+            self._project_all()
+            if not inbox.items and not self._closing:
+                inbox.wait(None)
+        inbox.asleep = False
+        if not inbox.urgent and not self._closing:
+            inbox.wait(_GATHER)
+
+    # --- from the inbox to groups -------------------------------------------------------------------------------------
+
+    def _take(self) -> None:
+        """Make a group of what is in the inbox. While writing fails, of all that is, so as to tell who waits."""
+        items, taken = self._inbox.items, self._taken
+        while (items or taken) and (self.failing is not None or not self._pending):
+            self._inbox.urgent = False
+            pending = _Pending()
+            self._fill(pending)
+            if pending.lines or pending.results or pending.callbacks:
+                self._pending.append(pending)
+            if self.failing is not None:
+                self._tell(pending, self.failing)
+
+    def _fill(self, pending: _Pending) -> None:
+        taken = self._taken
+        if not taken:
+            take = self._inbox.items.popleft
+            batch = [take() for _ in range(min(len(self._inbox.items), _ITEMS_AT_MOST))]
+            if self._fill_with_lines(pending, batch):
+                return
+            taken.extend(batch)
+        while taken and pending.size <= _BYTES_AT_MOST:
+            item = taken.popleft()
+            if isinstance(item, str):
+                pending.size += len(item) + ITEM_SIZE
+                self._add_line(pending, item)
+            else:
+                pending.size += self._fill_other(pending, item)
+
+    def _fill_with_lines(self, pending: _Pending, batch: list[Item]) -> bool:
+        """Put in a batch that is nothing but lines, all different, as most are: False if this one is not."""
+        if set(map(type, batch)) != {str} or batch[0] == self._last_line or len(set(batch)) != len(batch):
+            return False
+        lines = cast("list[str]", batch)
+        pending.lines = lines
+        pending.size = sum(map(len, lines)) + ITEM_SIZE * len(lines)
+        self._last_line = lines[-1]
+        return True
+
+    def _add_line(self, pending: _Pending, line: str) -> None:
+        # The step of a kernel that tells may be done again after an interrupt.
+        if line != self._last_line:
+            pending.lines.append(line)
+            self._last_line = line
+
+    def _fill_other(self, pending: _Pending, item: object) -> int:
+        if isinstance(item, Barrier):
+            pending.callbacks.append(item.callback)
+            return ITEM_SIZE
+        if isinstance(item, Payload):
+            pending.results[item.key] = item
+            return len(item.payload) + ITEM_SIZE
+        if isinstance(item, Failed):
+            self._add_line(pending, f"{item.head}{quote(cause_text(item.cause))}]")
+            return len(item.head) + ITEM_SIZE
+        assert isinstance(item, Word)  # noqa: S101 - nothing else is put in
+        pending.words.append(item)
+        pending.lines.append(item.line())
+        return 2 * ITEM_SIZE
+
+    # --- from groups to the store -------------------------------------------------------------------------------------
+
+    def _write(self, pending: _Pending) -> bool:
+        """Write one group and tell who waits for it; False if that failed, after having waited for a while."""
+        try:
+            if pending.lines or pending.results:
+                self._append(pending)
+            elif pending.callbacks:
+                self._store.sync()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the records are kept and those who wait are told
+            self._failed(pending, error)
+            return False
+        self._written(pending)
+        return True
+
+    def _append(self, pending: _Pending) -> None:
+        sync = bool(pending.callbacks)
+        if any(len(each.payload) > INLINE_AT_MOST for each in pending.results.values()):
+            with self._store.new_files():
+                # Made again if it was made before: a sweep may have come in between.
+                pending.group = None
+                self._store.append(self._group(pending), sync=sync)
+        else:
+            self._store.append(self._group(pending), sync=sync)
+
+    def _group(self, pending: _Pending) -> Group:
+        if pending.group is None:
+            wall = self._clock.wall()
+            offset = wall - self._clock.monotonic()
+            body = ",\n".join(pending.lines)
+            pending.group = Group(
+                run_id=self._run_id,
+                run=self._run,
+                seq=self._seq,
+                first=self._line,
+                count=len(pending.lines),
+                offset=offset,
+                wall=wall,
+                body=body,
+                checksum=log_checksum(
+                    self._run_id, self._seq, self._line, offset, body=body.encode(), key=self._store.signing_key
+                ),
+                words=tuple(pending.words),
+                results=tuple(self._stored(each) for each in pending.results.values()),
+            )
+        return pending.group
+
+    def _stored(self, result: Payload) -> StoredResult:
+        return to_store(result.key, result.codec, result.payload, self._store)
+
+    def _written(self, pending: _Pending) -> None:
+        group = pending.group
+        if group is not None:
+            self._seq += 1
+            self._line += group.count
+            self._behind += group.count
+        if self.failing is not None:
+            logger.warning("the journal in %s can be written again; nothing is missing", self._store.place)
+            self.failing = None
+        self._tell(pending, None)
+        with self.room:
+            self._inbox.freed(pending.size, all_of_it=len(self._pending) == 1)
+            self.room.notify_all()
+
+    def _failed(self, pending: _Pending, error: Exception) -> None:
+        if not isinstance(error, JournalError):
+            wrapped = JournalUnavailable(f"cannot write to {self._store.place}: {error}")
+            wrapped.__cause__ = error
+            error = wrapped
+        first = self.failing is None
+        with self.room:
+            self.failing = error
+            self.room.notify_all()
+        self._tell(pending, error)
+        if first:
+            self._delay = _RETRY_FIRST
+            logger.error("%s; what is to be written is kept, and tried again", error)
+            if self._on_error is not None:
+                self._call(self._on_error, error)
+        deadline = self._clock.monotonic() + self._delay
+        self._delay = min(2 * self._delay, _RETRY_AT_MOST)
+        # Meanwhile whoever begins to wait is told at once.
+        while not self._closing and (left := deadline - self._clock.monotonic()) > 0:
+            self._inbox.asleep = True
+            self._take()
+            self._inbox.wait(left)
+
+    def _tell(self, pending: _Pending, error: BaseException | None) -> None:
+        callbacks, pending.callbacks = pending.callbacks, []
+        for callback in callbacks:
+            self._call(callback, error)
+
+    def _call(self, callback: Callable[..., None], error: BaseException | None) -> None:
+        try:
+            callback(error)
+        except BaseException:
+            logger.exception("%r, called by the journal, raised", callback)
+
+    # --- what is derived ----------------------------------------------------------------------------------------------
+
+    def _keep_up(self) -> None:
+        # Nobody waits for this: so it never holds up what is to be written.
+        if self._behind >= _LAG_AT_MOST and self._inbox.size < self._little:
+            self._project(_AT_ONCE)
+
+    def _project_all(self) -> None:
+        while self._behind and not self._inbox.items and not self._closing:
+            self._project(_AT_ONCE)
+
+    def _project(self, lines: int) -> None:
+        """Nothing depends on it: whoever reads does what is left."""
+        try:
+            left = self._store.project(self._run, lines)
+            self._behind = max(1, self._behind - lines) if left else 0
+        except Exception as error:  # noqa: BLE001 - see above
+            logger.warning("%s; its readers will see to what is derived from the log", error)
+            self._behind = 0

@@ -1,0 +1,325 @@
+"""What holds for every store. Whoever imports these tests gives the fixture `place`: a new, empty store's."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from tests.integration.journal.things import LampState, burn, journal_at, lamp, move, payload_of
+
+from headrace.journal import (
+    Count,
+    JournalClosed,
+    JournalReader,
+    JournalUnavailable,
+    RunRecord,
+    RunTaken,
+    UnknownRun,
+)
+
+
+def test_what_a_unit_is_reads_as_it_was_told(place: str) -> None:
+    with journal_at(place) as journal:
+        journal.unit(
+            lamp("hall", "the hall's"),
+            app="light",
+            labels=["old", "brass"],
+            executor="wall",
+            stdout="/tmp/out",  # noqa: S108 - a text here
+            stderr="/tmp/err",  # noqa: S108 - likewise
+            extra={"watts": 40, "where": {"room": "hall"}},
+        )
+
+    with JournalReader.open(place) as reader:
+        (unit,) = reader.units()
+
+    assert (unit.kind, unit.id, unit.name, unit.app) == ("lamp", "hall", "the hall's", "light")
+    assert (unit.labels, unit.executor) == (("old", "brass"), "wall")
+    assert (unit.stdout, unit.stderr) == ("/tmp/out", "/tmp/err")  # noqa: S108 - a text here
+    assert unit.extra == {"watts": 40, "where": {"room": "hall"}}
+    assert unit.state is None
+
+
+def test_a_unit_is_where_its_last_move_left_it(place: str) -> None:
+    with journal_at(place) as journal:
+        burn(journal, lamp(1), at=5.0)
+
+    with JournalReader.open(place) as reader:
+        unit = reader.unit("lamp", 1)
+
+    assert unit is not None
+    assert (unit.state, unit.attempt, unit.ended, unit.failed) == ("out", 0, True, False)
+    assert unit.seconds == pytest.approx(0.5)
+    assert unit.executor == "wall"
+
+
+def test_moves_read_in_order_with_their_times_and_causes(place: str) -> None:
+    unit = lamp(7)
+    with journal_at(place) as journal:
+        journal.unit(unit, app="light")
+        journal.moved(move(unit, LampState.dark, at=1.0))
+        journal.moved(move(unit, LampState.lit, at=2.0), "wall")
+        unit.attempt = 1
+        journal.moved(move(unit, LampState.dark, at=3.0, cause=OSError("a draught")))
+        journal.flush()
+        journal.moved(move(unit, LampState.lit, at=4.0), "table")
+        journal.moved(move(unit, LampState.broken, at=5.5, cause=ValueError("a moth")), "table")
+
+    with JournalReader.open(place) as reader:
+        moves = reader.transitions("lamp", 7)
+        (failure,) = reader.failures()
+
+    assert [(one.previous, one.state, one.attempt) for one in moves] == [
+        (None, "dark", 0),
+        ("dark", "lit", 0),
+        ("lit", "dark", 1),
+        ("dark", "lit", 1),
+        ("lit", "broken", 1),
+    ]
+    assert [one.monotonic for one in moves] == [1.0, 2.0, 3.0, 4.0, 5.5]
+    assert [one.executor for one in moves] == [None, "wall", None, "table", "table"]
+    assert [one.cause for one in moves] == [None, None, "OSError: a draught", None, "ValueError: a moth"]
+    assert sorted(moves, key=lambda one: one.seq) == moves
+    assert (failure.id, failure.cause) == (7, "ValueError: a moth")
+    assert failure.seconds == pytest.approx(1.5)
+
+
+def test_waits_read_from_both_ends(place: str) -> None:
+    with journal_at(place) as journal:
+        journal.edge(lamp(2), "light", lamp("main"), [LampState.lit, LampState.out], delay=0.5)
+
+    with JournalReader.open(place) as reader:
+        (needs,) = reader.needs("lamp", 2)
+        (needed,) = reader.needed_by("lamp", "main")
+        (edge,) = reader.edges()
+
+    assert needs == needed == edge
+    assert (edge.action, edge.needs, edge.states, edge.delay) == ("light", "main", ("lit", "out"), 0.5)
+
+
+def test_counters_tell_apps_and_states_apart(place: str) -> None:
+    with journal_at(place) as journal:
+        for number in range(30):
+            burn(journal, lamp(number), app="light" if number % 3 else "shine")
+            if number % 10 == 0:
+                journal.flush()
+        unit = lamp(99)
+        journal.unit(unit, app="light")
+        journal.moved(move(unit, LampState.dark))
+
+    with JournalReader.open(place) as reader:
+        counters = reader.counters()
+
+    assert counters == [
+        Count("lamp", "light", "dark", 1),
+        Count("lamp", "light", "out", 20),
+        Count("lamp", "shine", "out", 10),
+    ]
+
+
+def test_a_reader_sees_a_run_that_goes_on(place: str) -> None:
+    with journal_at(place) as journal, JournalReader.open(place) as reader:
+        unit = lamp(1)
+        seen = []
+        for state in (LampState.dark, LampState.lit, LampState.out):
+            journal.moved(move(unit, state))
+            journal.flush()
+            seen.append([one.state for one in reader.units()])
+
+        assert seen == [["dark"], ["lit"], ["out"]]
+        assert reader.is_alive()
+
+
+def test_units_are_read_in_pages(place: str) -> None:
+    with journal_at(place) as journal:
+        for number in range(25):
+            burn(journal, lamp(number))
+
+    with JournalReader.open(place) as reader:
+        pages = [reader.units(limit=10)]
+        while pages[-1]:
+            pages.append(reader.units(limit=10, after=pages[-1][-1]))
+
+    assert [unit.id for page in pages for unit in page] == list(range(25))
+
+
+def test_the_slowest_come_first(place: str) -> None:
+    with journal_at(place) as journal:
+        for number in range(5):
+            unit = lamp(number)
+            journal.moved(move(unit, LampState.dark))
+            journal.moved(move(unit, LampState.lit, at=10.0))
+            journal.moved(move(unit, LampState.out, at=10.0 + number))
+
+    with JournalReader.open(place) as reader:
+        slowest = reader.slowest(limit=2)
+
+    assert [(unit.id, unit.seconds) for unit in slowest] == [(4, 4.0), (3, 3.0)]
+
+
+@pytest.mark.parametrize("ident", [-5, 2**70, "", 'a "quoted"\n', "ümlaut\N{SNOWMAN}", "nul\0", "half\udc80", (1, "a")])
+def test_units_of_any_id_are_found_by_it(place: str, ident: int | str) -> None:
+    unit = lamp(ident)
+    with journal_at(place) as journal:
+        burn(journal, unit)
+
+    with JournalReader.open(place) as reader:
+        found = reader.unit("lamp", ident)
+        moves = reader.transitions("lamp", ident)
+
+    assert found is not None
+    assert found.state == "out"
+    assert len(moves) == 3
+
+
+def test_a_step_that_is_done_again_is_recorded_once(place: str) -> None:
+    unit = lamp(1)
+    with journal_at(place) as journal:
+        for transition in (move(unit, LampState.dark), move(unit, LampState.broken, cause=ValueError("twice"))):
+            journal.moved(transition)
+            journal.moved(transition)
+
+    with JournalReader.open(place) as reader:
+        assert len(reader.transitions("lamp", 1)) == 2
+
+
+def test_an_error_that_cannot_be_put_into_words_is_recorded_all_the_same(place: str) -> None:
+    class Mute(Exception):
+        def __str__(self) -> str:
+            raise SystemExit
+
+    unit = lamp(1)
+    with journal_at(place) as journal:
+        journal.moved(move(unit, LampState.dark))
+        journal.moved(move(unit, LampState.broken, cause=Mute()))
+
+    with JournalReader.open(place) as reader:
+        (failure,) = reader.failures()
+
+    assert failure.cause is not None
+    assert "Mute" in failure.cause
+
+
+def test_whoever_waits_is_told_once_what_was_told_before_is_on_disk(place: str) -> None:
+    told: list[BaseException | None] = []
+    done = threading.Event()
+    with journal_at(place) as journal, JournalReader.open(place) as reader:
+        found = []
+
+        def durable(error: BaseException | None) -> None:
+            told.append(error)
+            found.append(reader.results.find("key"))
+            done.set()
+
+        journal.result("key", b"value", durable=durable)
+        assert done.wait(30)
+
+    assert told == [None]
+    assert found[0] is not None
+
+
+def test_results_read_as_they_were_stored(place: str) -> None:
+    with journal_at(place) as journal:
+        for number in range(60):
+            journal.result(f"key-{number}", payload_of(number), codec="json")
+        journal.flush()
+
+        for number in range(60):
+            found = journal.results.find(f"key-{number}")
+            assert found is not None
+            assert found.payload == payload_of(number)
+            assert (found.record.codec, found.record.run) == ("json", journal.run.id)
+        assert journal.results.find("another") is None
+        assert [record.key for record in journal.results.records()] == sorted(f"key-{n}" for n in range(60))
+        assert journal.results.verify() == []
+
+
+def test_a_result_takes_the_place_of_the_one_before(place: str) -> None:
+    with journal_at(place) as journal:
+        journal.result("key", b"first")
+        journal.result("key", b"second")
+        journal.flush()
+
+        found = journal.results.find("key")
+
+    assert found is not None
+    assert found.payload == b"second"
+
+
+def test_a_result_that_was_forgotten_is_gone(place: str) -> None:
+    with journal_at(place) as journal:
+        journal.result("key", b"value")
+        journal.flush()
+
+        assert journal.results.forget(["key", "another"]) == 1
+        assert journal.results.find("key") is None
+
+
+def test_a_run_has_one_writer(place: str) -> None:
+    with journal_at(place, "the-run"):
+        with pytest.raises(RunTaken, match="the-run"):
+            journal_at(place, "the-run").__enter__()
+        with journal_at(place, "another-run"):
+            pass
+
+
+def test_a_run_may_be_gone_on_with_when_its_writer_has_left(place: str) -> None:
+    unit = lamp(1)
+    with journal_at(place, "the-run") as journal:
+        journal.moved(move(unit, LampState.dark, at=1.0))
+    with journal_at(place, "the-run") as journal:
+        journal.moved(move(unit, LampState.lit, at=2.0))
+
+    with JournalReader.open(place) as reader:
+        assert [one.state for one in reader.transitions("lamp", 1)] == ["dark", "lit"]
+        assert len(reader.runs()) == 1
+
+
+def test_runs_are_found_by_place_number_and_the_beginning_of_their_ids(place: str) -> None:
+    record = RunRecord.here("abc-1", script="x.py", versions={"numpy": "2"})
+    with journal_at(place, "abd-2"), pytest.raises(RuntimeError), journal_at(place, "other"):
+        raise RuntimeError
+    with journal_at(place, record.id):
+        pass
+
+    with JournalReader.open(place) as reader:
+        assert [run.number for run in reader.runs()] == [3, 2, 1]
+        assert reader.run().id == "abc-1"
+        assert reader.run(1).id == reader.run("1").id == "abd-2"
+        assert reader.run("oth").id == "other"
+        with pytest.raises(UnknownRun, match="abc-1"):
+            reader.run("ab")
+        with pytest.raises(UnknownRun, match="none"):
+            reader.run("nobody")
+        assert reader.run().ended is not None
+        assert not reader.is_alive()
+
+
+def test_a_closed_journal_says_so(place: str) -> None:
+    with journal_at(place) as journal:
+        pass
+
+    with pytest.raises(JournalClosed):
+        journal.moved(move(lamp(1), LampState.dark))
+    with pytest.raises(JournalClosed):
+        journal.flush()
+    journal.close()
+
+
+def test_without_the_key_it_was_signed_with_nothing_passes(place: str) -> None:
+    from headrace.journal import CorruptResultError, Journal  # noqa: PLC0415 - of this test alone
+
+    with Journal.open(place, RunRecord.here(), signing_key=b"secret") as journal:
+        journal.result("key", b"value")
+        burn(journal, lamp(1))
+
+    with JournalReader.open(place, signing_key=b"guess") as reader:
+        with pytest.raises(CorruptResultError, match="key"):
+            reader.results.find("key")
+        assert list(reader.log()) == []
+        assert reader.damage() > 0
+
+
+def test_a_place_that_is_not_there_is_named(place: str) -> None:
+    with pytest.raises((FileNotFoundError, JournalUnavailable), match="nowhere"):
+        JournalReader.open(f"{place}-nowhere")
