@@ -141,13 +141,10 @@ def memo_key(task: Task, resolver: DependencyResolver | None) -> str:
 
 @functools.cache
 def _keys() -> Callable[..., str]:
-    """Return `key_of_call`, which knows more types than is quick to import, and the kernel's own."""
-    from headrace.dataflow.app import App  # noqa: PLC0415 - it imports this module
+    """Return `key_of_call`, which knows more types than is quick to import, and kernels, which make no difference."""
     from headrace.dataflow.identity import id_for_memo, key_of_call  # noqa: PLC0415 - as said above
     from headrace.dataflow.kernel import DataFlowKernel  # noqa: PLC0415 - it imports this module
 
-    # A function may refer to other apps, and to itself: as with other functions that it calls, their names count.
-    id_for_memo.register(App, lambda app, output_ref=False: id_for_memo((app.__module__, app.__qualname__), output_ref))
     id_for_memo.register(DataFlowKernel, lambda _, output_ref=False: id_for_memo("kernel", output_ref))
     return key_of_call
 

@@ -122,7 +122,8 @@ def test_modules_to_import_beforehand_come_from_hooks_options_and_the_environmen
         def find_spec(self, *_: object) -> None:
             """Find nothing."""
 
-    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path, Hook()])
+    ours = [finder for finder in sys.meta_path if not hasattr(finder, "headrace_preload")]
+    monkeypatch.setattr(sys, "meta_path", [*ours, Hook()])
     monkeypatch.setenv("HEADRACE_PRELOAD", "named , twice,")
 
     assert preloads(["asked"]) == ["hooked", "twice", "asked", "named"]

@@ -52,8 +52,9 @@ class Reactor:
         Raises:
             RuntimeError: no thread can be started now; it may be tried again.
         """
-        if self._thread.ident is None:
-            self._thread.start()
+        with self._lock:
+            if self._thread.ident is None:
+                self._thread.start()
 
     def post(self, deed: Callable[..., None], *args: object) -> bool:
         """Have a deed done, after those that were posted before. Return False if it has ended, and nothing is done."""
