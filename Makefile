@@ -4,6 +4,10 @@
 
 PYTHON := .venv/bin/python
 SETUP := @scripts/setup
+PARALLEL := --numprocesses=auto --maxprocesses=4 --dist=worksteal
+# What is tried at some places, or a few times, in `make test`, is tried at all of them, or often.
+THOROUGH := HEADRACE_THOROUGH=1 HEADRACE_KILLS=200 HEADRACE_DAMAGES=300
+CRASHES := tests/integration/dataflow/test_signals.py tests/integration/dataflow/test_depth.py tests/integration/journal tests/integration/engines/test_killed.py
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 8
@@ -19,14 +23,15 @@ check: setup ## Lint, format, types, unit tests: under a minute
 	@$(PYTHON) -m ruff check
 	@$(PYTHON) -m ruff format --check
 	@$(PYTHON) -m mypy
-	@$(PYTHON) -m pytest tests/unit
+	@$(PYTHON) -m pytest $(PARALLEL) tests/unit
 
 test: setup ## Every test that needs nothing but Python, and the examples of the documentation: under three minutes
-	@$(PYTHON) -m pytest tests/unit tests/integration tests/acceptance
+	@$(PYTHON) -m pytest $(PARALLEL) tests/unit tests/integration tests/acceptance
 
 real: ## Tests against real servers, installed from Debian (as root)
 	@scripts/install-real-servers
 	$(SETUP) test demo real dask processes postgres
+	@$(THOROUGH) $(PYTHON) -m pytest $(PARALLEL) --timeout=600 $(CRASHES)
 	@$(PYTHON) -m pytest tests/real || { status=$$?; \
 	    [ $$status -ne 5 ] || echo 'make real: pytest found no test to run, and that is a failure' >&2; exit $$status; }
 

@@ -57,11 +57,12 @@ BACKENDS = {group: tuple(sources) for group, sources in _SOURCES.items()}
 
 #: What a program that uses the backend imports: measured by the cell `import`.
 IMPORTS = {
-    "headrace": "headrace",
-    "futures": "concurrent.futures",
-    "parsl-nolog": "parsl",
-    "parsl": "parsl",
-    "dask": "distributed",
+    # All its names: by itself, `import headrace` imports little more than a list of them.
+    "headrace": "from headrace import *",
+    "futures": "import concurrent.futures",
+    "parsl-nolog": "import parsl",
+    "parsl": "import parsl",
+    "dask": "import distributed",
 }
 
 
