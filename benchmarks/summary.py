@@ -67,19 +67,25 @@ class Summary:
         return sum(sample.error is not None for sample in samples), len(samples)
 
     def series(self, cell: str, figure: str, backend: str) -> list[tuple[int, Value]]:
-        """Size and value of a figure, by ascending size, where there is one."""
-        pairs = ((n, self.value(cell, figure, backend, n)) for n in self.sizes(cell, backend))
+        """Size and value of a figure, by ascending size, where there is one.
+
+        As with ratios, quiet samples are set against quiet ones only: where one size has too few, all samples of each
+        size are used. Else a curve would bend where the machine became busy.
+        """
+        groups = [(n, self._groups[cell, backend, n]) for n in self.sizes(cell, backend)]
+        noisy = any(_too_few_quiet([one for one in samples if figure in one.figures]) for _, samples in groups)
+        pairs = ((n, summarise(samples, figure, noisy=noisy)) for n, samples in groups)
         return [(n, value) for n, value in pairs if value is not None]
 
 
-def summarise(samples: Sequence[Sample], figure: str) -> Value | None:
-    """The median over the quiet samples, or over all where too few are quiet; None without any.
+def summarise(samples: Sequence[Sample], figure: str, *, noisy: bool = False) -> Value | None:
+    """The median over the quiet samples, or over all where too few are quiet, or `noisy` says so; None without any.
 
     Two quiet samples are enough, or one where there is but one. Which samples are quiet does not depend on what they
     measured, so that leaving out the others favours nobody.
     """
     good = [sample for sample in samples if figure in sample.figures]
-    noisy = _too_few_quiet(good)
+    noisy = noisy or _too_few_quiet(good)
     numbers = [number for sample in good if noisy or sample.quiet for number in sample.figures[figure]]
     if not numbers:
         return None

@@ -73,6 +73,16 @@ def test_a_ratio_needs_both_sides_above_zero() -> None:
     assert summary.ratio("noop", "us", ("headrace", 10), ("futures", 10)) is None
 
 
+def test_a_series_never_sets_quiet_sizes_against_busy_ones() -> None:
+    small = [sample(10, n=10), sample(10, n=10), sample(30, n=10, quiet=False), sample(30, n=10, quiet=False)]
+    small.append(sample(30, n=10, quiet=False))
+    large = [sample(30, n=100, quiet=False), sample(30, n=100, quiet=False)]
+
+    series = Summary([*small, *large]).series("noop", "us", "headrace")
+
+    assert [(n, value.median, value.noisy) for n, value in series] == [(10, 30, True), (100, 30, True)]
+
+
 def test_a_series_is_ordered_by_size_and_skips_what_failed() -> None:
     failed = Sample("noop", "headrace", 50, 0, error="exit 1: no memory")
     summary = Summary([sample(7, n=100), failed, sample(5, n=10)])
