@@ -29,6 +29,7 @@ from headrace import (
     ThreadPoolExecutor,
     WorkerLost,
     bash_app,
+    command_app,
     join_app,
     python_app,
 )
@@ -465,3 +466,17 @@ def test_after_a_walltime_on_a_thread_a_program_can_still_be_traced() -> None:
     )
 
     assert ended.stdout == "slow exceeded its walltime of 0.05 s and was stopped\ntraced\n"
+
+
+def test_a_command_s_limit_of_memory_is_not_the_next_one_s(make_kernel: Any) -> None:
+    kernel = make_kernel(ProcessPoolExecutor("processes", max_workers=1))
+
+    @command_app(data_flow_kernel=kernel, memory="60MB")
+    def small() -> list[str]:
+        return ["true"]
+
+    @command_app(data_flow_kernel=kernel)
+    def large() -> list[str]:
+        return [sys.executable, "-c", "bytearray(300_000_000)"]
+
+    assert [small().result(WAIT), large().result(WAIT)] == [0, 0]

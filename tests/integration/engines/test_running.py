@@ -361,3 +361,17 @@ def test_nothing_of_an_engine_is_left_when_it_was_closed() -> None:
 
     assert threading.active_count() == threads
     assert set(os.listdir("/proc/self/fd")) == before  # noqa: PTH208 - likewise
+
+
+def test_where_no_thread_can_be_started_a_submit_says_so_and_a_later_one_works(
+    engine: ProcessEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_thread(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", no_thread)
+        with pytest.raises(RuntimeError, match="can't start new thread"):
+            engine.submit(CommandSpec(argv=("true",)), "first")
+
+    assert engine.run(CommandSpec(argv=("true",))).state is JobState.succeeded
