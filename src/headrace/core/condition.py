@@ -2,13 +2,39 @@
 
 from __future__ import annotations
 
+import time
 from _thread import RLock
-from threading import Lock, get_ident
+from threading import Lock, get_ident, main_thread
 from typing import Generic, TypeVar
 
-__all__ = ["Reply", "SmallCondition"]
+__all__ = ["Reply", "SmallCondition", "acquire"]
 
 T = TypeVar("T")
+
+# How long an interrupt may go unnoticed, in seconds; see `acquire`.
+_LONGEST_SLEEP = 0.5
+
+
+def acquire(lock: Lock, timeout: float | None = None) -> bool:
+    """Take the lock; False if `timeout` seconds went by first. An interrupt is raised within half a second.
+
+    CPython notes a signal and looks at its note before it sleeps on a lock, not while it falls asleep: a signal in
+    between is heard only when something else wakes the thread, which may be never. So the main thread, the only one
+    that signals are raised in, never sleeps long at a time.
+    """
+    if lock.acquire(blocking=False):
+        return True
+    if get_ident() != main_thread().ident:
+        return lock.acquire(timeout=-1 if timeout is None else max(0.0, timeout))
+    if timeout is None:
+        while not lock.acquire(timeout=_LONGEST_SLEEP):
+            pass
+        return True
+    deadline = time.monotonic() + timeout
+    while (left := deadline - time.monotonic()) > 0:
+        if lock.acquire(timeout=min(left, _LONGEST_SLEEP)):
+            return True
+    return False
 
 
 class SmallCondition(RLock):  # type: ignore[misc]  # typeshed calls it final; CPython does not
@@ -38,7 +64,7 @@ class SmallCondition(RLock):  # type: ignore[misc]  # typeshed calls it final; C
         notified = False
         try:
             levels = self._release_save()  # type: ignore[attr-defined]  # as threading.Condition does
-            notified = sleeper.acquire(timeout=-1 if timeout is None else max(0.0, timeout))
+            notified = acquire(sleeper, timeout)
             return notified
         finally:
             if not self._is_owned():  # type: ignore[attr-defined]  # an interrupt may have come before the release
@@ -83,7 +109,7 @@ class Reply(Generic[T]):
 
     def get(self) -> T:
         """Wait for the answer; return the value or raise the error. To be called once."""
-        self._latch.acquire()
+        acquire(self._latch)
         if self._error is not None:
             raise self._error
         return self._value  # type: ignore[return-value]  # given, since there is no error

@@ -9,7 +9,7 @@ import os
 import threading
 import time
 import uuid
-from concurrent.futures import wait as wait_for_futures
+from concurrent.futures import CancelledError
 from contextlib import suppress
 from functools import partial
 from itertools import count
@@ -212,10 +212,7 @@ class DataFlowKernel:
             HeadraceError: it was called from within one of the kernel's own tasks or callbacks.
         """
         self._refuse_in_own_work("wait_for_current_tasks")
-        for task in self._flow.tasks():
-            future = task.future
-            if future is not None and not future.done():
-                wait_for_futures([future])
+        _wait_for(self._flow.tasks(), None)
 
     def why(self, future: AppFuture[Any]) -> list[Wait]:
         """Return what a task waits for, what those wait for, and so on; empty when nothing is in its way."""
@@ -291,8 +288,7 @@ class DataFlowKernel:
 
     def _end_tasks(self, deadline: float | None) -> None:
         self._flow.cancel_all()
-        running = [task.future for task in self._flow.tasks() if task.future is not None]
-        wait_for_futures(running, None if deadline is None else max(0.0, deadline - time.monotonic()))
+        _wait_for(self._flow.tasks(), deadline)
 
     def _abandon_tasks(self, _: float | None) -> None:
         for task in self._flow.tasks():
@@ -353,6 +349,14 @@ def _check_executors(executors: Iterable[LabelledExecutor], *, new: Iterable[Lab
             )
 
 
+def _wait_for(tasks: Iterable[Task], deadline: float | None) -> None:
+    """Wait until the futures of all are done, or it is `deadline`."""
+    for future in [task.future for task in tasks if task.future is not None]:
+        left = None if deadline is None else max(0.0, deadline - time.monotonic())
+        with suppress(CancelledError, TimeoutError):
+            future.exception(left)
+
+
 def _shut_down(executor: LabelledExecutor, deadline: float | None) -> None:
     """Shut an executor down; wait for its threads no longer than the deadline, and tell if that was not enough."""
     ender = threading.Thread(
@@ -378,10 +382,11 @@ def _register_at_exit(kernel: DataFlowKernel) -> Callable[[], None]:
             return  # A forked copy has the record of the tasks, not what runs them.
         logger.warning("%r was not cleaned up: use it in a with block, or call cleanup()", kernel)
         timeout = kernel.config.cleanup_timeout
-        futures = [task.future for task in kernel.tasks.values() if task.future is not None]
-        left = wait_for_futures(futures, timeout).not_done
+        tasks = kernel.tasks.values()
+        _wait_for(tasks, None if timeout is None else time.monotonic() + timeout)
+        left = sum(not task.ended for task in tasks)
         if left:
-            logger.warning("%d tasks had not ended after %g s, and are given up", len(left), timeout)
+            logger.warning("%d tasks had not ended after %g s, and are given up", left, timeout)
         kernel._close(timeout=0.0)  # noqa: SLF001 - a part of the kernel
 
     atexit.register(at_exit)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from headrace.core.condition import Reply, SmallCondition
+from headrace.core.condition import Reply, SmallCondition, acquire
 from headrace.dataflow.future import AppFuture
 from headrace.dataflow.task import CallOptions, Task
 
@@ -188,3 +188,31 @@ def test_whoever_asks_for_a_reply_waits_for_it() -> None:
 def test_no_bytecode_lies_between_the_lock_and_its_block(method: str) -> None:
     """An interrupt in a method written in Python could leave the lock taken for ever."""
     assert getattr(SmallCondition, method) is getattr(type(threading.RLock()), method)
+
+
+class RecordingLock:
+    """Is taken at the fourth try, and remembers how long each try would have slept."""
+
+    def __init__(self) -> None:
+        self.tries: list[float] = []
+
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:  # noqa: FBT001, FBT002 - as a lock has it
+        self.tries.append(timeout if blocking else 0.0)
+        return len(self.tries) == 4
+
+
+def test_the_main_thread_sleeps_half_a_second_at_a_time_lest_it_miss_an_interrupt() -> None:
+    lock = RecordingLock()
+
+    taken = acquire(cast("threading.Lock", lock), None)
+
+    assert (taken, lock.tries) == (True, [0.0, 0.5, 0.5, 0.5])
+
+
+def test_other_threads_hear_no_signals_and_sleep_as_long_as_it_takes() -> None:
+    lock = RecordingLock()
+    thread = threading.Thread(target=acquire, args=(lock, 7.0))
+    thread.start()
+    thread.join()
+
+    assert lock.tries == [0.0, 7.0]
