@@ -134,12 +134,12 @@ class PostgresStore:
             self._take(run.id)
             with self._writer.transaction():
                 ((number, projected),) = self._writer.execute(
-                    "INSERT INTO run (id, argv, cwd, script, versions, host, username, pid, began) "
-                    "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (id) DO UPDATE SET pid = excluded.pid, "
-                    "host = excluded.host, ended = NULL, how = NULL RETURNING number, projected",
+                    "INSERT INTO run (id, argv, cwd, script, versions, host, username, pid, began, extra) "
+                    "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (id) DO UPDATE SET "
+                    "pid = excluded.pid, host = excluded.host, ended = NULL, how = NULL RETURNING number, projected",
                     (
                         *(run.id, json.dumps(run.argv), run.cwd, run.script, json.dumps(dict(run.versions))),
-                        *(run.host, run.user, run.pid, run.began),
+                        *(run.host, run.user, run.pid, run.began, json.dumps(dict(run.extra))),
                     ),
                 ).fetchall()
                 ((seq, line, word),) = self._writer.execute(

@@ -27,7 +27,7 @@ __all__ = ["Count", "JournalReader"]
 
 logger = logging.getLogger(__name__)
 
-_RUN: Final = "id, argv, cwd, script, versions, host, username, pid, began, ended, how, number"
+_RUN: Final = "id, argv, cwd, script, versions, host, username, pid, began, ended, how, number, extra"
 _UNIT: Final = (
     "kind, id, name, app, labels, executor, stdout, stderr, extra, state, attempt, flags, added, began, ended, "
     "seconds, cause"
@@ -343,7 +343,7 @@ def _bytes(body: str) -> bytes:
 
 
 def _run(row: tuple[Any, ...]) -> RunRecord:
-    run_id, argv, cwd, script, versions, host, user, pid, began, ended, how, number = row
+    run_id, argv, cwd, script, versions, host, user, pid, began, ended, how, number, extra = row
     return RunRecord(
         id=run_id,
         argv=tuple(json.loads(argv or "[]")),
@@ -357,6 +357,7 @@ def _run(row: tuple[Any, ...]) -> RunRecord:
         ended=ended,
         how=how,
         number=number,
+        extra=json.loads(extra or "{}"),
     )
 
 

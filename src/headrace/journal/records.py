@@ -32,6 +32,8 @@ class RunRecord:
     script: str | None = None
     #: What it ran with: names of packages and their versions.
     versions: Mapping[str, str] = field(default_factory=dict)
+    #: Whatever else its face wanted kept: what JSON can say.
+    extra: Mapping[str, Any] = field(default_factory=dict)
     host: str = ""
     user: str = ""
     pid: int = 0
@@ -51,6 +53,7 @@ class RunRecord:
         *,
         script: str | None = None,
         versions: Mapping[str, str] | None = None,
+        extra: Mapping[str, Any] | None = None,
     ) -> RunRecord:
         """Return the record of a run of this process that begins now."""
         return cls(
@@ -59,6 +62,7 @@ class RunRecord:
             cwd=_cwd(),
             script=script,
             versions={"python": platform.python_version(), **(versions or {})},
+            extra=dict(extra or {}),
             host=platform.node(),
             user=_user(),
             pid=os.getpid(),

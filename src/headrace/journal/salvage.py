@@ -22,7 +22,7 @@ __all__ = ["Findings", "find", "put", "set_aside"]
 
 logger = logging.getLogger(__name__)
 
-_RUN_COLUMNS: Final = 14
+_RUN_COLUMNS: Final = 15
 _LOG_COLUMNS: Final = 11
 _WORD_COLUMNS: Final = 9
 _RESULT_COLUMNS: Final = 8
@@ -85,10 +85,11 @@ def put(findings: Findings, connection: sqlite3.Connection) -> tuple[int, int]:
         number = numbers.pop(run_id, None) or _number_of(findings, known)
         if run_id not in known_ids and number not in known:
             known.add(number)
-            values = (number, *row[1:12])
+            values = (number, *row[1:12], row[14])
             connection.execute(
-                "INSERT INTO run (number, id, argv, cwd, script, versions, host, username, pid, began, ended, how) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO run "
+                "(number, id, argv, cwd, script, versions, host, username, pid, began, ended, how, extra) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 values,
             )
     for run_id, number in numbers.items():

@@ -19,7 +19,7 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         """CREATE TABLE run (
             number {serial}, id TEXT NOT NULL UNIQUE, argv TEXT, cwd TEXT, script TEXT, versions TEXT, host TEXT,
             username TEXT, pid INTEGER, began {real}, ended {real}, how TEXT,
-            projected INTEGER NOT NULL DEFAULT 0, damaged INTEGER NOT NULL DEFAULT 0)""",
+            projected INTEGER NOT NULL DEFAULT 0, damaged INTEGER NOT NULL DEFAULT 0, extra TEXT)""",
         """CREATE TABLE log (
             position {serial}, run_id TEXT NOT NULL, run INTEGER NOT NULL, seq INTEGER NOT NULL, first INTEGER NOT NULL,
             lines INTEGER NOT NULL, wall_offset {real} NOT NULL, format INTEGER NOT NULL, length INTEGER NOT NULL,

@@ -122,12 +122,12 @@ class SQLiteStore:
     def _begin(self, run: RunRecord) -> OpenedRun:
         values = (
             *(run.id, json.dumps(run.argv), run.cwd, run.script, json.dumps(dict(run.versions))),
-            *(run.host, run.user, run.pid, run.began),
+            *(run.host, run.user, run.pid, run.began, json.dumps(dict(run.extra))),
         )
         with self._transaction():
             self._writer.execute(
-                "INSERT INTO run (id, argv, cwd, script, versions, host, username, pid, began) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET pid = excluded.pid, "
+                "INSERT INTO run (id, argv, cwd, script, versions, host, username, pid, began, extra) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET pid = excluded.pid, "
                 "host = excluded.host, ended = NULL, how = NULL",
                 values,
             )

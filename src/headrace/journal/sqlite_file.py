@@ -65,7 +65,7 @@ _PROJECT: Final = "\n".join(
 
 #: What must make sense in a store that is sound.
 _TRIED: Final = (
-    "SELECT number, id, argv, cwd, script, versions, host, username, pid, began, ended, how FROM run",
+    "SELECT number, id, argv, cwd, script, versions, host, username, pid, began, ended, how, extra FROM run",
     "SELECT projected, damaged FROM run",
     "SELECT position, run_id, run, seq, first, lines, wall_offset, format, length, checksum, body FROM log",
     "SELECT key, codec, length, checksum, place, payload, run, stored_at FROM result WHERE key = ''",

@@ -8,7 +8,9 @@ import pytest
 from tests.integration.journal.things import LampState, burn, journal_at, lamp, move, payload_of
 
 from headrace.journal import (
+    CorruptResultError,
     Count,
+    Journal,
     JournalClosed,
     JournalReader,
     JournalUnavailable,
@@ -276,10 +278,10 @@ def test_a_run_may_be_gone_on_with_when_its_writer_has_left(place: str) -> None:
 
 
 def test_runs_are_found_by_place_number_and_the_beginning_of_their_ids(place: str) -> None:
-    record = RunRecord.here("abc-1", script="x.py", versions={"numpy": "2"})
+    record = RunRecord.here("abc-1", script="x.py", versions={"numpy": "2"}, extra={"folder": "/x"})
     with journal_at(place, "abd-2"), pytest.raises(RuntimeError), journal_at(place, "other"):
         raise RuntimeError
-    with journal_at(place, record.id):
+    with Journal.open(place, record):
         pass
 
     with JournalReader.open(place) as reader:
@@ -292,6 +294,7 @@ def test_runs_are_found_by_place_number_and_the_beginning_of_their_ids(place: st
         with pytest.raises(UnknownRun, match="none"):
             reader.run("nobody")
         assert reader.run().ended is not None
+        assert reader.run().extra == {"folder": "/x"}
         assert not reader.is_alive()
 
 
@@ -307,8 +310,6 @@ def test_a_closed_journal_says_so(place: str) -> None:
 
 
 def test_without_the_key_it_was_signed_with_nothing_passes(place: str) -> None:
-    from headrace.journal import CorruptResultError, Journal  # noqa: PLC0415 - of this test alone
-
     with Journal.open(place, RunRecord.here(), signing_key=b"secret") as journal:
         journal.result("key", b"value")
         burn(journal, lamp(1))
