@@ -31,7 +31,7 @@ from headrace.dataflow.errors import (
 )
 from headrace.dataflow.future import AppFuture, DataFuture, DerivedFuture
 from headrace.dataflow.kernel import DataFlowKernel
-from headrace.dataflow.load import load
+from headrace.dataflow.loading import load
 from headrace.dataflow.resolver import DEEP_DEPENDENCY_RESOLVER, SHALLOW_DEPENDENCY_RESOLVER, DependencyResolver
 from headrace.dataflow.retry import Backoff
 from headrace.dataflow.streams import AUTO_LOGNAME

@@ -35,8 +35,9 @@ if TYPE_CHECKING:
 
     from headrace.compute.engines import Engine, Handle, Status
     from headrace.dataflow.local_engine import LocalEngine
+    from headrace.dataflow.task import Task
 
-__all__ = ["Command", "CommandCall", "CommandRun"]
+__all__ = ["Command", "CommandCall", "CommandRun", "run_of"]
 
 _GRACE = 5.0
 
@@ -316,3 +317,12 @@ def _make_folder_of(path: str) -> None:
 
 def _output(file: tuple[str, str] | None) -> Any:  # noqa: ANN401 - one of the forms of CommandSpec.stdout
     return INHERIT if file is None else Output(Path(file[0]), file[1])  # type: ignore[arg-type]  # a mode, as checked
+
+
+def run_of(task: Task, scratch: Path, engine: LocalEngine) -> CommandRun:
+    """Return what runs the command of a task: here, where it can be stopped, or wherever its executor is."""
+    options = task.options
+    call: CommandCall = task.func  # type: ignore[assignment]  # it is, of a task that runs a command
+    memory = 0 if options.resources is None else options.resources.memory
+    task.command_run = run = call.run(str(task), options.walltime, memory, scratch, engine)
+    return run

@@ -5,6 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 import difflib
 import os
+import re
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -20,11 +21,20 @@ if TYPE_CHECKING:
     from headrace.dataflow.streams import Stream
     from headrace.dataflow.task import Task
 
-__all__ = ["Config", "ExitMode", "labelled"]
+__all__ = ["CheckpointFailure", "CheckpointMode", "Config", "ExitMode", "labelled"]
 
 #: What leaving a kernel's ``with`` block does: clean up at once; wait for all tasks and clean up, at once if the block
 #: raised; or nothing.
 ExitMode = Literal["cleanup", "skip", "wait"]
+
+#: When results of cached calls go to disk: before their futures are settled; every so often, and at the end; at the
+#: end; when `DataFlowKernel.checkpoint` is called.
+CheckpointMode = Literal["task_exit", "periodic", "dfk_exit", "manual"]
+
+#: What becomes of a task whose result cannot be stored: it fails, or there is only a warning.
+CheckpointFailure = Literal["fail", "warn"]
+
+_PERIOD = re.compile(r"(\d+):([0-5]?\d):([0-5]?\d)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +70,20 @@ class Config:
     cache_default: bool = False
     #: Whether equal calls share a failure too. Those under way at the same time always do.
     cache_errors: bool = False
+    #: Where the run is recorded: True for ``journal.db`` in `run_dir`, a path, a ``postgresql://`` URL, or False for
+    #: nowhere: then nothing can be looked up or resumed.
+    journal: bool | str | os.PathLike[str] = True
+    #: Which run's results answer equal calls of cached apps: ``"last"`` for the last run of the same script, the run's
+    #: id or directory, None for none; ``"auto"`` for what `headrace run` or `headrace retry` asks for, else none.
+    resume: str | None = "auto"
+    #: When results of cached calls go to disk; None: never. See `CheckpointMode`.
+    checkpoint_mode: CheckpointMode | None = "task_exit"
+    #: How long between two checkpoints in mode ``"periodic"``: seconds, or ``"HH:MM:SS"``.
+    checkpoint_period: float | str = 1800.0
+    #: What becomes of a task whose result cannot be stored. See `CheckpointFailure`.
+    checkpoint_failure: CheckpointFailure = "fail"
+    #: Checkpoint directories of other runs, whose results are used too; `get_all_checkpoints` finds them.
+    checkpoint_files: Sequence[str | os.PathLike[str]] = ()
     #: How many threads run the bodies of join apps and the callbacks of futures.
     internal_tasks_max_threads: int = 10
     #: What AUTO_LOGNAME means: called with the task and ``"stdout"`` or ``"stderr"``, returns a path, or another of the
@@ -114,8 +138,39 @@ class Config:
         timeout = self.cleanup_timeout
         is_timeout = timeout is None or (isinstance(timeout, int | float) and timeout >= 0)
         _check_kind("cleanup_timeout", is_timeout, "a number of seconds, at least 0, or None", timeout)
-        modes = get_args(ExitMode)
-        _check_kind("exit_mode", self.exit_mode in modes, f"one of {', '.join(map(repr, modes))}", self.exit_mode)
+        _check_choice("exit_mode", self.exit_mode, ExitMode)
+        self._check_record()
+
+    def _check_record(self) -> None:
+        journal = self.journal
+        is_place = isinstance(journal, bool) or (isinstance(journal, str | os.PathLike) and bool(os.fspath(journal)))
+        _check_kind("journal", is_place, "True, False, a path or a postgresql:// URL", journal)
+        is_run = self.resume is None or (isinstance(self.resume, str) and bool(self.resume))
+        _check_kind("resume", is_run, "'last', 'auto', a run's id or directory, or None", self.resume)
+        if self.checkpoint_mode is not None:
+            _check_choice("checkpoint_mode", self.checkpoint_mode, CheckpointMode)
+        _check_choice("checkpoint_failure", self.checkpoint_failure, CheckpointFailure)
+        _check_kind(
+            "checkpoint_period",
+            self.checkpoint_seconds > 0,
+            "a number of seconds or 'HH:MM:SS', more than 0",
+            self.checkpoint_period,
+        )
+        files = self.checkpoint_files
+        _check_kind("checkpoint_files", isinstance(files, list | tuple), "a list of checkpoint directories", files)
+        if journal is False and (files or self.resume not in {None, "auto"}):
+            option = "checkpoint_files" if files else "resume"
+            raise ConfigurationError(f"Config option {option!r} needs a journal: leave journal=False out")
+
+    @property
+    def checkpoint_seconds(self) -> float:
+        """The checkpoint period in seconds; 0 if it is none."""
+        period = self.checkpoint_period
+        if isinstance(period, str):
+            match = _PERIOD.fullmatch(period)
+            hours, minutes, seconds = (0, 0, 0) if match is None else map(int, match.groups())
+            return hours * 3600.0 + minutes * 60 + seconds
+        return float(period) if isinstance(period, int | float) and not isinstance(period, bool) else 0.0
 
     @property
     def labelled_executors(self) -> tuple[LabelledExecutor, ...]:
@@ -155,6 +210,11 @@ def _check_whole(name: str, value: object, least: int) -> None:
         f"a whole number, at least {least}",
         value,
     )
+
+
+def _check_choice(name: str, value: object, choices: object) -> None:
+    known = get_args(choices)
+    _check_kind(name, value in known, f"one of {', '.join(map(repr, known))}", value)
 
 
 def _check_kind(name: str, good: bool, wanted: str, value: object) -> None:  # noqa: FBT001 - the outcome of a check

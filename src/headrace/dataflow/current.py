@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from headrace.dataflow.errors import ConfigurationError, NoDataFlowKernelError
+from headrace.dataflow.launch import Launch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from headrace.dataflow.kernel import DataFlowKernel
 
-__all__ = ["claim", "clear", "dfk", "ended", "on_start", "started", "wait_for_current_tasks"]
+__all__ = [
+    "begin",
+    "claim",
+    "clear",
+    "dfk",
+    "ended",
+    "launched_as",
+    "on_start",
+    "started",
+    "wait_for_current_tasks",
+]
 
 
 class _Holder:
@@ -20,6 +32,8 @@ class _Holder:
         self.lock = threading.RLock()
         self.kernel: DataFlowKernel | None = None
         self.watchers: list[Callable[[DataFlowKernel], None]] = []
+        self.launch: Launch | None = None
+        self.begun = 0
 
 
 _holder = _Holder()
@@ -89,6 +103,28 @@ def on_start(watcher: Callable[[DataFlowKernel], None]) -> Callable[[], None]:
             _holder.watchers.remove(watcher)
 
     return stop
+
+
+def begin() -> tuple[Launch, int]:
+    """Return how this process was launched, and how many kernels have begun in it before; called by one that does."""
+    with _holder.lock:
+        if _holder.launch is None:
+            _holder.launch = Launch.here()
+        _holder.begun += 1
+        return _holder.launch, _holder.begun - 1
+
+
+@contextmanager
+def launched_as(launch: Launch) -> Iterator[None]:
+    """Have kernels that begin within the block know the program by this, and be counted from 0."""
+    with _holder.lock:
+        before = (_holder.launch, _holder.begun)
+        _holder.launch, _holder.begun = launch, 0
+    try:
+        yield
+    finally:
+        with _holder.lock:
+            _holder.launch, _holder.begun = before
 
 
 def started(kernel: DataFlowKernel) -> None:

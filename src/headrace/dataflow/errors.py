@@ -12,6 +12,7 @@
      │    ├── DependencyError                   what it depends on failed
      │    └── JoinError                         what a join app waited for failed
      ├── TaskAbandonedError                     given up while it may have been running
+     ├── CheckpointError                        a result could not be stored
      └── AppException                           an app went wrong by itself
           ├── AppAbortedError                   it raised SystemExit, KeyboardInterrupt or their like
           ├── AppTimeout (also TimeoutError)    it took longer than its walltime
@@ -28,12 +29,13 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from headrace.core import HeadraceError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 __all__ = [
     "AppAbortedError",
@@ -44,6 +46,7 @@ __all__ = [
     "BadStdStreamFile",
     "BashAppNoReturn",
     "BashExitFailure",
+    "CheckpointError",
     "CommandLost",
     "CommandNotStarted",
     "ConfigurationError",
@@ -87,6 +90,10 @@ class TaskAbandonedError(HeadraceError):
     """The kernel gave the task up while it may have been running. Whether it ended is unknown."""
 
 
+class CheckpointError(HeadraceError):
+    """The task ended well, and its result is not known to be on disk, which its future would have promised."""
+
+
 class PropagatedError(HeadraceError):
     """A task went wrong only because others did.
 
@@ -113,24 +120,36 @@ class PropagatedError(HeadraceError):
         self.task_name = task_name
         first = self.dependent_exceptions_tids[0][0] if self.dependent_exceptions_tids else None
         #: What first went wrong, at the path's far end; None if nothing is known.
-        self.root_cause: BaseException | None = first.root_cause if isinstance(first, PropagatedError) else first
+        self.root_cause: BaseException | None = first
+        # How many steps lie between this one and that, and the names of the last of them: shared by all on one path, so
+        # that each of many thousands can be put into words without going through all that lie before it.
+        self._steps = min(1, len(self.dependent_exceptions_tids))
+        self._last: tuple[str, ...] = tuple(source for _, source in self.dependent_exceptions_tids[:1])
+        if isinstance(first, PropagatedError):
+            self.root_cause = first.root_cause
+            self._steps += first._steps  # noqa: SLF001 - our own class
+            last = first._last  # noqa: SLF001 - our own class
+            self._last = last if len(last) >= _SHOWN else (*self._last, *last)
         self.__cause__ = self.root_cause
 
     @property
     def path(self) -> tuple[str, ...]:
         """The tasks from this one to the one that first went wrong, each waiting for the next."""
-        steps = [_described(self)]
+        return tuple(self._path())
+
+    def _path(self) -> Iterator[str]:
+        yield _described(self)
         error: BaseException = self
         while isinstance(error, PropagatedError) and error.dependent_exceptions_tids:
             error, source = error.dependent_exceptions_tids[0]
-            steps.append(source)
-        return tuple(steps)
+            yield source
 
     def __str__(self) -> str:
-        path = list(self.path)
-        left_out = len(path) - 2 * _SHOWN
+        left_out = self._steps + 1 - 2 * _SHOWN
         if left_out > 1:
-            path[_SHOWN:-_SHOWN] = [f"... {left_out} more ..."]
+            path = [*islice(self._path(), _SHOWN), f"... {left_out} more ...", *self._last[-_SHOWN:]]
+        else:
+            path = list(self._path())
         others = len(self.dependent_exceptions_tids) - 1
         beside = f" (and {others} more of its dependencies failed)" if others > 0 else ""
         cause = f"{type(self.root_cause).__name__}: {self.root_cause}" if self.root_cause is not None else "unknown"

@@ -25,7 +25,6 @@ from headrace.core import (
     AllOf,
     Broken,
     Gate,
-    GateCycle,
     Guard,
     Keeper,
     Mailbox,
@@ -42,18 +41,27 @@ from headrace.core import (
 )
 from headrace.core.condition import Reply
 from headrace.dataflow.callbacks import Callbacks
+from headrace.dataflow.command import run_of
 from headrace.dataflow.dispatcher import Dispatcher, Slot, is_waiting
-from headrace.dataflow.errors import DependencyError, DuplicateLabelError, JoinError, TaskAbandonedError
+from headrace.dataflow.errors import (
+    CheckpointError,
+    DependencyError,
+    DuplicateLabelError,
+    JoinError,
+    TaskAbandonedError,
+)
 from headrace.dataflow.foreign import ForeignFuture, FutureState
 from headrace.dataflow.future import AppFuture
 from headrace.dataflow.handover import handover_to, in_terms_of_apps, log_error, stop
+from headrace.dataflow.joins import Joins
 from headrace.dataflow.local_engine import LocalEngine
 from headrace.dataflow.memo import Memo
 from headrace.dataflow.observers import Observers
 from headrace.dataflow.resolver import note_unseen_futures, substitute
 from headrace.dataflow.retry import RetryPolicy
 from headrace.dataflow.room import Room
-from headrace.dataflow.task import DONE, JOIN, LAUNCH, TASK, Task, TaskState
+from headrace.dataflow.saving import Saving
+from headrace.dataflow.task import DONE, LAUNCH, TASK, Task, TaskState
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,8 +69,9 @@ if TYPE_CHECKING:
 
     from headrace.compute.executors import LabelledExecutor
     from headrace.core import Instruction, State, Step, Term, Transition, Unit
-    from headrace.dataflow.command import CommandCall, CommandRun
+    from headrace.dataflow.checkpoints import Checkpoints
     from headrace.dataflow.config import Config
+    from headrace.dataflow.recorder import Recorder
     from headrace.dataflow.task import CallOptions
 
 __all__ = ["Flow"]
@@ -89,19 +98,32 @@ class Flow:
         config: the kernel's options.
         run_dir: the run's directory.
         log: the run's log.
+        recorder: what writes the run's journal, if it has one.
+        checkpoints: where results are kept beyond the run; None: nowhere.
     """
 
-    def __init__(self, config: Config, run_dir: Path, log: logging.Logger) -> None:
+    def __init__(
+        self,
+        config: Config,
+        run_dir: Path,
+        log: logging.Logger,
+        recorder: Recorder | None = None,
+        checkpoints: Checkpoints | None = None,
+    ) -> None:
         name = f"headrace-{run_dir.name}"
         self._log = log
-        self._scratch = run_dir / "sandboxes"
         self.now = time.monotonic
         self._resolver = config.dependency_resolver
         self._cache_default = config.cache_default
-        self._memo = Memo(self, config.dependency_resolver, errors=config.cache_errors)
+        self.memo = Memo(self, config.dependency_resolver, errors=config.cache_errors, checkpoints=checkpoints)
+        #: Holds futures back until their results are on disk, where that was promised.
+        self.saving = Saving(self, checkpoints) if checkpoints is not None and checkpoints.at_task_exit else None
+        self._joins = Joins(self)
+        self._wait_for_disk = None if recorder is None else recorder.wait_for_room
         self._policy = RetryPolicy(config.retries, config.retry_handler, config.backoff)
         self._room = None if config.max_in_flight is None else Room(config.max_in_flight)
-        self._closed = False
+        #: Whether no more tasks are taken.
+        self.closed = False
         self._warned_of_wait = False
         #: The end of a task that is being worked through: what `finish` was called with.
         self._ending: tuple[Task, State, BaseException | None, Any] | None = None
@@ -109,6 +131,8 @@ class Flow:
         self._foreign: dict[int, ForeignFuture] = {}
         self._foreign_numbers = count()
         self._observers = Observers(self._scheduler)
+        if recorder is not None:
+            self._observers.add(recorder.seen)
         clock = SystemClock()
         self._keeper = Keeper(clock, partial(self.post, self._tick), name)
         self._mailbox = Mailbox(
@@ -130,11 +154,14 @@ class Flow:
         )
         #: Runs the commands of tasks on threads.
         self._commands = LocalEngine()
+        self._scratch = run_dir / "sandboxes"
 
     # --- called from any thread ---------------------------------------------------------------------------------------
 
     def submit(self, task: Task) -> None:
         """Take a new task in. Waits while there is no room, unless the caller runs a task itself."""
+        if self._wait_for_disk is not None and worker_of() is None and not self._mailbox.mine:
+            self._wait_for_disk()
         if self._room is None:
             self.post(self._admit, task)
             return
@@ -198,6 +225,10 @@ class Flow:
         self._catch_up()
         return self._tasks()
 
+    def unsettled(self) -> list[Task]:
+        """Return the tasks whose futures are not done: those that have not ended, or are not on disk yet."""
+        return [*self.tasks(), *(self.saving.tasks.copy().values() if self.saving is not None else ())]
+
     def counts(self) -> dict[TaskState, int]:
         """Return how many tasks are in each state."""
         self._catch_up()
@@ -220,7 +251,7 @@ class Flow:
 
     def cancel_all(self) -> None:
         """Take no more tasks, and cancel what has not begun. What runs is left to end, and not tried again."""
-        self._closed = True
+        self.closed = True
         if self._room is not None:
             self._room.close()
         answer: Reply[None] = Reply()
@@ -236,7 +267,9 @@ class Flow:
         self._commands.close(grace)
 
     def close(self) -> None:
-        """Call what callbacks are left and end the helper thread. The executors have been shut down."""
+        """Call what callbacks are left and end the helper thread. The executors and the journal have been shut down."""
+        if self.saving is not None:
+            self.saving.give_up(CheckpointError("nobody knows whether it is on disk"))
         while self._settled:
             self._settled.call()
         self._keeper.close()
@@ -269,11 +302,14 @@ class Flow:
     def _call_ended(self, task: Task, attempt: int, value: Any, error: BaseException | None) -> None:  # noqa: ANN401
         """Take the end of an attempt, on any thread."""
         if error is None:
-            self.post(self._succeeded, task, attempt, value)
+            if task.memo_key is None or self.saving is None or task.options.join:
+                self.post(self._succeeded, task, attempt, value)
+            else:
+                self.saving.pack(task, attempt, value)
         elif task.attempt != attempt or task.ended:
             pass  # It was cancelled: this is only how it came to its end.
         elif isinstance(error, CancelledError):
-            self.post(self._failed, task, attempt, error)
+            self.post(self.fail, task, attempt, error)
         elif self._policy.handler is not None and worker_of() is None:
             # The handler is the user's, and this thread may not be kept long.
             self.defer(self._attempt_failed, task, attempt, error)
@@ -284,19 +320,19 @@ class Flow:
         try:
             self._judge(task, attempt, error)
         except BaseException as raised:  # noqa: BLE001 - errors have methods too, and the task must end whatever these raise
-            self.post(self._failed, task, attempt, raised)
+            self.post(self.fail, task, attempt, raised)
 
     def _judge(self, task: Task, attempt: int, error: BaseException) -> None:
         error = in_terms_of_apps(error)
         verdict = self._policy.judge(task, error)
         history = task.fail_history or [""]
-        if verdict.again and not self._closed:
+        if verdict.again and not self.closed:
             self._log.info("%s failed and is tried again in %.3g s: %s", task, verdict.delay, history[-1])
             self.post(self._retry, task, attempt, verdict.error, verdict.delay)
         else:
             note_unseen_futures(task, error)
             self._log.warning("%s failed at attempt %d: %s", task, task.fail_count, history[-1], exc_info=verdict.error)
-            self.post(self._failed, task, attempt, verdict.error)
+            self.post(self.fail, task, attempt, verdict.error)
 
     # --- messages -----------------------------------------------------------------------------------------------------
 
@@ -310,11 +346,11 @@ class Flow:
             return
         condition: Term | None = None
         if len(task.depends) == 1:
-            condition = self._wait_for(task.depends[0])
+            condition = self.wait_for(task.depends[0])
         elif task.depends:
-            condition = AllOf([self._wait_for(future) for future in task.depends])
+            condition = AllOf([self.wait_for(future) for future in task.depends])
         self.tell(Add(task, self.now(), (Gate(task, LAUNCH, condition),)))
-        if self._closed:
+        if self.closed:
             self.finish(task, _CANCELLED, CancelledError())
 
     def _add_executor(self, executor: LabelledExecutor, answer: Reply[None]) -> None:
@@ -330,23 +366,31 @@ class Flow:
         if task.attempt != attempt:
             return
         if task.options.join:
-            self._begin_joining(task, value)
+            self._joins.begin(task, value)
         elif task.state is _LAUNCHED or task.state is _RUNNING:
             self.finish(task, _EXEC_DONE, None, value)
 
-    def _failed(self, task: Task, attempt: int, error: BaseException) -> None:
+    def succeed(self, task: Task, attempt: int, value: Any) -> None:  # noqa: ANN401 - any app's result
+        """End a join app's task well; here or, if the value is to be stored first, soon."""
+        if task.memo_key is None or self.saving is None:
+            self.finish(task, _EXEC_DONE, None, value)
+        else:
+            self.saving.pack_later(task, attempt, value)
+
+    def fail(self, task: Task, attempt: int, error: BaseException) -> None:
+        """End an attempt, and its task, as failed, unless that has ended otherwise."""
         if task.attempt == attempt and not task.ended:
             self.finish(task, _FAILED, error)
 
     def _retry(self, task: Task, attempt: int, error: BaseException, delay: float) -> None:
-        if task.ended or self._closed:
-            self._failed(task, attempt, error)
+        if task.ended or self.closed:
+            self.fail(task, attempt, error)
             return
         if task.attempt == attempt:
             self.tell(Move(task, attempt, _PENDING, self.now(), error))
         if task.attempt == attempt + 1 and task.state is _PENDING and LAUNCH not in (task.gates or {}):
             task.exec_future = None
-            self._give_back(task)
+            self.give_back(task)
             self.tell(Guard(Gate(task, LAUNCH, After(delay) if delay > 0 else None), self.now()))
 
     def _cancel(self, task: Task, answer: Reply[str | None]) -> None:
@@ -402,7 +446,7 @@ class Flow:
                 if instruction.action == LAUNCH:
                     self.ready(task)
                 else:
-                    self._end_joining(task)
+                    self._joins.end(task)
         elif isinstance(instruction, Moved):
             if instruction.transition.unit.lifecycle is TASK:
                 self._observers.tell(instruction.transition)
@@ -415,7 +459,7 @@ class Flow:
         """The task's gate has opened: give it to an executor now, or when one has a place for it."""
         if task.state is _PENDING:
             cache = task.options.cache
-            if (cache or (cache is None and self._cache_default)) and not self._memo.must_run(task):
+            if (cache or (cache is None and self._cache_default)) and not self.memo.must_run(task):
                 return
             if task.slot is not None or self._dispatcher.place(task):
                 self._start(task)
@@ -434,34 +478,26 @@ class Flow:
                 args, kwargs = substitute(self._resolver, args, kwargs)
             except Exception as error:  # noqa: BLE001 - the user's own resolver, which may raise anything
                 # Not at once: the end of this task may start the next, and so on, each a level deeper.
-                self._mailbox.post(self._failed, task, attempt, error)
+                self._mailbox.post(self.fail, task, attempt, error)
                 return
         task.executor = None
         self.tell(Move(task, attempt, _LAUNCHED, self.now()))
         func = cast("Callable[..., Any]", task.func)
         try:
             if task.options.command:
-                func = self._command_run(task, slot)
+                func = run_of(task, self._scratch, self._commands)
+                if isinstance(slot.executor, ThreadPoolExecutor):
+                    task.exec_future = task.command_run
             slot.handover.give(task, attempt, func, args, kwargs)
         except Exception as error:  # noqa: BLE001 - whatever an executor refuses with is the attempt's failure
             self.defer(self._attempt_failed, task, attempt, error)
         task.executor = slot.label
 
-    def _command_run(self, task: Task, slot: Slot) -> CommandRun:
-        """Return what runs the command of a task: here, where it can be stopped, or wherever its executor is."""
-        options, call = task.options, cast("CommandCall", task.func)
-        memory = 0 if options.resources is None else options.resources.memory
-        run = call.run(str(task), options.walltime, memory, self._scratch, self._commands)
-        task.command_run = run
-        if isinstance(slot.executor, ThreadPoolExecutor):
-            task.exec_future = run
-        return run
-
     def _propagate(self, broken: Broken) -> None:
         """End a task for which something failed that it waits for."""
         task = cast("Task", broken.unit)
         if task.leader is not None:
-            self._memo.share_failure(task, task.leader)
+            self.memo.share_failure(task, task.leader)
             return
         terms = [term for term in broken.gate.broken_terms() if isinstance(term, Reached)]
         causes = [(_error_of(term.unit), str(term.unit)) for term in terms]
@@ -469,34 +505,6 @@ class Flow:
             self.finish(task, _DEP_FAIL, DependencyError(causes, task.id, task.name))
         else:
             self.finish(task, _FAILED, JoinError(causes, task.id, task.name))
-
-    def _begin_joining(self, task: Task, value: Any) -> None:  # noqa: ANN401 - checked here
-        if self._closed and not task.ended:
-            self.finish(task, _CANCELLED, CancelledError())
-        if task.state is _LAUNCHED or task.state is _RUNNING:
-            awaited = list(value) if isinstance(value, list | tuple) else value
-            for one in awaited if isinstance(awaited, list) else [awaited]:
-                if not isinstance(one, Future):
-                    found = f"a list that holds {one!r}" if isinstance(awaited, list) else repr(one)
-                    message = f"join app {task.name!r} must return a Future or a list of Futures; it returned {found}"
-                    self.finish(task, _FAILED, TypeError(message))
-                    return
-            task.joins = awaited
-            self.tell(Move(task, task.attempt, _JOINING, self.now()))
-        if task.state is _JOINING:
-            self._give_back(task)
-        if task.state is _JOINING and JOIN not in (task.gates or {}):
-            awaited = task.joins if isinstance(task.joins, list) else [task.joins]
-            condition = AllOf([self._wait_for(future) for future in awaited])
-            try:
-                self.tell(Guard(Gate(task, JOIN, condition), self.now()))
-            except GateCycle as cycle:
-                self.finish(task, _FAILED, JoinError([(cycle, str(task))], task.id, task.name))
-
-    def _end_joining(self, task: Task) -> None:
-        joins = task.joins
-        value = [future.result() for future in joins] if isinstance(joins, list) else joins.result()
-        self.finish(task, _EXEC_DONE, None, value)
 
     # --- shared steps -------------------------------------------------------------------------------------------------
 
@@ -506,9 +514,17 @@ class Flow:
         if not task.ended:
             task.error = error
             if task.memo_key is not None:
-                self._memo.end(task, state, value, error)
+                self.memo.end(task, state, value, error)
             self.tell(Move(task, task.attempt, state, self.now(), error))
-        self._give_back(task)
+        self.give_back(task)
+        if task.unsaved is not None and error is None and self.saving is not None:
+            self.saving.hold(task)
+        else:
+            self.settle(task, state, error, value)
+        self._ending = None
+
+    def settle(self, task: Task, state: State, error: BaseException | None, value: Any) -> None:  # noqa: ANN401
+        """Settle the future of a task that has ended, and let go of what the task held."""
         future = task.future
         if future is not None:
             with suppress(InvalidStateError):  # It is settled already only when this step is done again.
@@ -523,7 +539,6 @@ class Flow:
             if self._room is not None:
                 self._room.leave(task)
             task.let_go()
-        self._ending = None
 
     def _resume(self) -> None:
         """Finish the end of a task that was cut short: no message would do it again, since the task has ended."""
@@ -538,7 +553,7 @@ class Flow:
             logger.critical("the end of %s could not be finished", self._ending[0], exc_info=True)
             self._ending = None
 
-    def _give_back(self, task: Task) -> None:
+    def give_back(self, task: Task) -> None:
         """Give the place that the task no longer needs to the next."""
         slot = task.slot
         if task.turn and task.ended:
@@ -557,7 +572,7 @@ class Flow:
         for other in self._dispatcher.take_let_go():
             self._fill(other)
 
-    def _wait_for(self, future: Future[Any]) -> Reached:
+    def wait_for(self, future: Future[Any]) -> Reached:
         """Return the term that is satisfied when the future ends well, and breaks when it does not."""
         if isinstance(future, AppFuture) and future.task_record.flow is self:
             return Reached(future.task_record, DONE)

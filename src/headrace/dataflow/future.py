@@ -7,19 +7,19 @@ import logging
 import operator
 import threading
 from concurrent.futures import CancelledError, Future, InvalidStateError
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Never, TypeVar
 
 from headrace.core.condition import SmallCondition
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable, Generator, Sequence
+    from collections.abc import Callable, Generator, Iterator, Sequence
 
     from headrace.data import File
     from headrace.dataflow.task import Task
 
-__all__ = ["AppFuture", "DataFuture", "DerivedFuture"]
+__all__ = ["AppFuture", "DataFuture", "DerivedFuture", "result_now", "unsaved_results"]
 
 R = TypeVar("R")
 
@@ -27,6 +27,39 @@ logger = logging.getLogger(__name__)
 
 # How many of the last keys and names that led to a derived future its text shows.
 _SHOWN_PARTS = 10
+
+
+class _Seen(threading.local):
+    #: Whether this thread sees results before they are on disk.
+    unsaved = False
+
+
+_seen = _Seen()
+
+
+@contextmanager
+def unsaved_results() -> Iterator[None]:
+    """Let `AppFuture.result` return, on this thread, results that are still on their way to disk."""
+    before = _seen.unsaved
+    _seen.unsaved = True
+    try:
+        yield
+    finally:
+        _seen.unsaved = before
+
+
+def result_now(future: Future[R]) -> R:
+    """Return the result of a future whose task has ended well, even if that is not on disk yet.
+
+    Raises:
+        TimeoutError: it is not done.
+    """
+    if isinstance(future, AppFuture):
+        unsaved = future.task_record.unsaved
+        if unsaved is not None:
+            value: R = unsaved.value
+            return value
+    return future.result(timeout=0)
 
 
 class _WorkflowFuture(Future[R]):
@@ -211,6 +244,10 @@ class AppFuture(_WorkflowFuture[R]):
             CancelledError: it was cancelled.
         """
         if self._state == "PENDING":
+            unsaved = self._task.unsaved
+            if unsaved is not None and _seen.unsaved:
+                value: R = unsaved.value
+                return value
             self._task.flow.note_wait(self._task)
         return super().result(timeout)
 

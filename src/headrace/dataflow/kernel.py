@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
     from headrace.compute.executors import LabelledExecutor
     from headrace.core import Transition, Wait
+    from headrace.dataflow.checkpoints import Checkpoints
+    from headrace.dataflow.record import Record
 
 __all__ = ["DataFlowKernel", "check_function"]
 
@@ -74,7 +76,19 @@ class DataFlowKernel:
         self._tids = count()
         self._log, self._close_log = open_run_log(self._run_dir, to_file=config.initialize_logging)
         self._log.info("run %s in %s", self._run_id, self._run_dir)
-        self._flow = Flow(config, self._run_dir, self._log)
+        self._how = "ended"
+        self._record: Record | None = None
+        try:
+            self._record = _record_of(config, self._run_dir, self._run_id)
+        except BaseException:
+            self._close_log()
+            raise
+        if self._record is None:
+            self._flow = Flow(config, self._run_dir, self._log)
+        else:
+            self._flow = Flow(config, self._run_dir, self._log, self._record.recorder, self._record.checkpoints)
+            if self._record.resumed is not None:
+                self._log.info("run %s is resumed", self._record.resumed)
         self._at_exit = _register_at_exit(self)
         try:
             self.add_executors(config.labelled_executors)
@@ -117,6 +131,16 @@ class DataFlowKernel:
     def executors(self) -> dict[str, LabelledExecutor]:
         """The executors by label."""
         return self._flow.executors()
+
+    @property
+    def resumed(self) -> str | None:
+        """The id of the run whose results it uses; None if it resumes none."""
+        return None if self._record is None else self._record.resumed
+
+    @property
+    def reused(self) -> int:
+        """How many calls were answered with results of earlier runs, and not run."""
+        return self._flow.memo.reused
 
     @property
     def cleanup_called(self) -> bool:
@@ -212,7 +236,7 @@ class DataFlowKernel:
             HeadraceError: it was called from within one of the kernel's own tasks or callbacks.
         """
         self._refuse_in_own_work("wait_for_current_tasks")
-        _wait_for(self._flow.tasks(), None)
+        _wait_for(self._flow.unsettled(), None)
 
     def why(self, future: AppFuture[Any]) -> list[Wait]:
         """Return what a task waits for, what those wait for, and so on; empty when nothing is in its way."""
@@ -230,6 +254,24 @@ class DataFlowKernel:
         """Write to the run's log how many tasks are in each state."""
         counts = [f"{number} {state}" for state, number in self.task_state_counts.items() if number]
         self._log.info("tasks: %s", ", ".join(counts) or "none")
+
+    def checkpoint(self) -> Path:
+        """Have the results of all cached calls that have ended so far on disk; return the checkpoint's directory.
+
+        Raises:
+            ConfigurationError: the kernel keeps no journal.
+            CheckpointError: a result does not pickle; the others have been stored.
+            JournalUnavailable: the store cannot be written to.
+        """
+        return self._checkpoints("checkpoint").checkpoint()
+
+    def load_checkpoints(self, checkpoint_dirs: Sequence[str | os.PathLike[str]]) -> None:
+        """Answer equal calls of cached apps with the results of these checkpoints, too, from now on.
+
+        Raises:
+            ConfigurationError: it is no list, one of them is no checkpoint, or the kernel keeps no journal.
+        """
+        self._checkpoints("load_checkpoints").load(checkpoint_dirs)
 
     def cleanup(self) -> None:
         """End the kernel: cancel what has not begun, wait for what runs, free everything.
@@ -261,6 +303,8 @@ class DataFlowKernel:
         mode = self._config.exit_mode
         if self._closed or mode == "skip":
             return
+        if kind is not None:
+            self._how = f"raised {kind.__name__}"
         try:
             if mode == "wait" and error is None:
                 self.wait_for_current_tasks()
@@ -288,7 +332,7 @@ class DataFlowKernel:
 
     def _end_tasks(self, deadline: float | None) -> None:
         self._flow.cancel_all()
-        _wait_for(self._flow.tasks(), deadline)
+        _wait_for(self._flow.unsettled(), deadline)
 
     def _abandon_tasks(self, _: float | None) -> None:
         for task in self._flow.tasks():
@@ -304,11 +348,21 @@ class DataFlowKernel:
             _shut_down(executor, deadline)
 
     def _end_run(self, _: float | None) -> None:
-        self._flow.close()
+        try:
+            if self._record is not None:
+                self._record.close(self._how)
+        finally:
+            self._flow.close()
+            self._record = None
         self.log_task_states()
         self._close_log()
         atexit.unregister(self._at_exit)
         current.ended(self)
+
+    def _checkpoints(self, what: str) -> Checkpoints:
+        if self._record is None:
+            raise ConfigurationError(f"{what} needs a journal, which {self!r} does not keep")
+        return self._record.checkpoints
 
     def _refuse_in_own_work(self, what: str) -> None:
         if self._flow.in_own_work:
@@ -347,6 +401,12 @@ def _check_executors(executors: Iterable[LabelledExecutor], *, new: Iterable[Lab
             raise DuplicateLabelError(
                 f"two executors are labelled {executor.label!r}: {other!r} and {executor!r}; give each its own label"
             )
+
+
+def _record_of(config: Config, run_dir: Path, run_id: str) -> Record | None:
+    from headrace.dataflow.record import open_record  # noqa: PLC0415 - a database takes long to import
+
+    return open_record(config, run_dir, run_id)
 
 
 def _wait_for(tasks: Iterable[Task], deadline: float | None) -> None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from headrace.core import State
+    from headrace.dataflow.checkpoints import Checkpoints, Found
     from headrace.dataflow.command import CommandCall
     from headrace.dataflow.flow import Flow
     from headrace.dataflow.resolver import DependencyResolver
@@ -43,12 +44,20 @@ class Memo:
         flow: the tasks' life, of which this is a part.
         resolver: how futures among arguments are replaced.
         errors: whether failures are kept too. Calls that are under way at the same time share them anyway.
+        checkpoints: where outcomes are kept beyond the run, and those of earlier runs are found; None: nowhere.
     """
 
-    def __init__(self, flow: Flow, resolver: DependencyResolver | None, *, errors: bool) -> None:
+    def __init__(
+        self, flow: Flow, resolver: DependencyResolver | None, *, errors: bool, checkpoints: Checkpoints | None
+    ) -> None:
         self._flow = flow
         self._resolver = resolver
         self._errors = errors
+        self._checkpoints = checkpoints
+        # Those of them that an earlier run had.
+        self._resumed: set[str] = set()
+        #: How many calls were answered with results of earlier runs.
+        self.reused = 0
         self._outcomes: dict[str, _Outcome] = {}
         self._leaders: dict[str, Task] = {}
 
@@ -65,6 +74,10 @@ class Memo:
         outcome = self._outcomes.get(key)
         if outcome is not None and leader is not task and _outputs_are_there(task):
             state = TaskState.memo_done if outcome.error is None else TaskState.failed
+            if self._flow.saving is not None and outcome.error is None:
+                self._flow.saving.share(task, outcome.value)
+            if not task.ended:
+                self.reused += key in self._resumed
             self._flow.finish(task, state, outcome.error, outcome.value)
             return False
         self._leaders[key] = task
@@ -74,10 +87,11 @@ class Memo:
         """Work out, on a worker, what makes calls equal to the task's: it may be long, as with large arrays."""
         try:
             key = memo_key(task, self._resolver)
+            found = self._find(task, key)
         except BaseException as error:  # noqa: BLE001 - the user's own types take part, and may raise anything
             self._flow.post(self._key_failed, task, attempt, error)
         else:
-            self._flow.post(self._keyed, task, attempt, key)
+            self._flow.post(self._keyed, task, attempt, key, found)
 
     def end(self, task: Task, state: State, value: Any, error: BaseException | None) -> None:  # noqa: ANN401 - any result
         """Take note of how a task ends, for those that are equal."""
@@ -85,6 +99,8 @@ class Memo:
         if self._leaders.get(key) is task:
             if error is None or (self._errors and state is TaskState.failed and not _says_nothing(error)):
                 self._outcomes[key] = _Outcome(value, error)
+                if self._checkpoints is not None and error is None:
+                    self._checkpoints.keep(key, str(task), value)
             del self._leaders[key]
 
     def share_failure(self, task: Task, leader: Task) -> None:
@@ -97,7 +113,15 @@ class Memo:
         else:
             self._flow.finish(task, TaskState.failed, leader.error)
 
-    def _keyed(self, task: Task, attempt: int, key: str) -> None:
+    def _find(self, task: Task, key: str) -> Found | None:
+        if self._checkpoints is None or key in self._outcomes or key in self._leaders:
+            return None
+        return self._checkpoints.find(task, key)
+
+    def _keyed(self, task: Task, attempt: int, key: str, found: Found | None) -> None:
+        if found is not None and key not in self._outcomes:
+            self._resumed.add(key)
+            self._outcomes[key] = _Outcome(found.value)
         if task.attempt == attempt and task.state is TaskState.pending and task.slot is None:
             task.memo_key = key
             self._flow.ready(task)

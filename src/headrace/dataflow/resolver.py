@@ -6,6 +6,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from headrace.dataflow.future import result_now, unsaved_results
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
@@ -59,7 +61,15 @@ def substitute(
     kwargs: dict[str, Any],
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """Return the arguments with results in the place of futures. What was passed in is left as it was."""
-    unwrap = resolver.traverse_to_unwrap if resolver is not None else _unwrap_shallow
+    if resolver is not None:
+        with unsaved_results():
+            return _substituted(resolver.traverse_to_unwrap, args, kwargs)
+    return _substituted(_unwrap_shallow, args, kwargs)
+
+
+def _substituted(
+    unwrap: Callable[[Any], Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
     args = tuple([unwrap(value) for value in args])
     if kwargs:
         inputs = kwargs.get("inputs")
@@ -84,7 +94,7 @@ def _gather_shallow(value: object) -> Sequence[Future[Any]]:
 
 def _unwrap_shallow(value: Any) -> Any:  # noqa: ANN401 - any argument
     # Done, unless the caller has changed a container since: then this raises rather than wait.
-    return value.result(timeout=0) if isinstance(value, Future) else value
+    return result_now(value) if isinstance(value, Future) else value
 
 
 def _gather_deep(value: object) -> Sequence[Future[Any]]:

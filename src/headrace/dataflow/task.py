@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from headrace.dataflow.future import AppFuture
     from headrace.dataflow.retry import Backoff
 
-__all__ = ["DONE", "JOIN", "LAUNCH", "TASK", "CallOptions", "Task", "TaskState"]
+__all__ = ["DONE", "JOIN", "LAUNCH", "TASK", "CallOptions", "Task", "TaskState", "Unsaved"]
 
 
 class TaskState(State):
@@ -91,6 +91,21 @@ class CallOptions:
     fn_hash: str | None = None
 
 
+class Unsaved:
+    """The value of a task that has ended well, while it is being written to disk.
+
+    Args:
+        value: what those that depend on the task go on with.
+        payload: what is written; None when another task's result, which is being written, is this one's too.
+    """
+
+    __slots__ = ("payload", "value")
+
+    def __init__(self, value: Any, payload: bytes | None) -> None:  # noqa: ANN401 - any app's result
+        self.value = value
+        self.payload = payload
+
+
 class Task(Unit):
     """One call of an app: the record that retry handlers and observers see.
 
@@ -118,6 +133,7 @@ class Task(Unit):
         "options",
         "slot",
         "turn",
+        "unsaved",
     )
 
     id: int
@@ -160,6 +176,8 @@ class Task(Unit):
         #: What equal calls have in common, once it is known; and the one of them whose outcome this one waits for.
         self.memo_key: str | None = None
         self.leader: Task | None = None
+        #: Its value, from when it has ended well until that is on disk; None if nobody waits for that.
+        self.unsaved: Unsaved | None = None
 
     @property
     def try_id(self) -> int:

@@ -371,7 +371,7 @@ def test_an_interrupt_ends_the_waiting_and_not_the_cleaning(
     def interrupted(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("headrace.dataflow.kernel.wait_for_futures", interrupted)
+    monkeypatch.setattr("headrace.dataflow.kernel._wait_for", interrupted)
     with pytest.raises(KeyboardInterrupt):
         kernel.cleanup()
     blocker.end.set()

@@ -1,0 +1,149 @@
+"""The durable record that a kernel keeps: its journal, and the results that outlive it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from headrace.dataflow import current
+from headrace.dataflow.checkpoints import Checkpoints
+from headrace.dataflow.errors import ConfigurationError
+from headrace.dataflow.recorder import Recorder
+from headrace.journal import Journal, JournalError, JournalReader, JournalUnavailable, RunRecord, UnknownRun
+
+if TYPE_CHECKING:
+    from headrace.dataflow.config import Config
+    from headrace.dataflow.launch import Launch
+
+__all__ = ["Record", "open_record"]
+
+logger = logging.getLogger(__name__)
+
+#: The store of all runs under one `Config.run_dir`, unless another is chosen.
+_STORE = "journal.db"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What one kernel writes.
+
+    ``open_record`` makes one.
+    """
+
+    journal: Journal
+    recorder: Recorder
+    checkpoints: Checkpoints
+    #: The id of the run whose results are used; None if there is none.
+    resumed: str | None
+
+    def close(self, how: str) -> None:
+        """Write all that is left; return when it is on disk, or raise what kept it from being so."""
+        try:
+            self.checkpoints.close()
+        finally:
+            self.journal.close(how)
+
+
+def open_record(config: Config, run_dir: Path, run_id: str) -> Record | None:
+    """Begin the record of a run; return None if it is to have none, or, with a warning, if the default place has none.
+
+    Raises:
+        ConfigurationError: the store cannot be used, or there is no such run to resume.
+    """
+    launch, ordinal = current.begin()
+    which = launch.resume if config.resume == "auto" else config.resume
+    if config.journal is False:
+        if which not in {None, "last"}:
+            raise ConfigurationError(f"run {which!r} cannot be resumed without a journal: leave journal=False out")
+        return None
+    place = run_dir.parent / _STORE if config.journal is True else config.journal
+    assert not isinstance(place, bool)  # noqa: S101 - False has just been dealt with
+    try:
+        resumed = None if which is None else _run_to_resume(place, which, launch, ordinal)
+        lineage = run_id if resumed is None else str(resumed.extra.get("lineage", resumed.id))
+        extra = {
+            "face": "dataflow",
+            "run_dir": str(run_dir),
+            "command": list(sys.orig_argv),
+            "lineage": lineage,
+            "resumed": None if resumed is None else resumed.id,
+            "launch": launch.id,
+            "ordinal": ordinal,
+        }
+        run = RunRecord.here(run_id, script=launch.script, versions={"headrace": _version()}, extra=extra)
+        journal = Journal.open(place, run, failure=config.checkpoint_failure)
+    except JournalUnavailable as error:
+        if config.journal is not True or which not in {None, "last"}:
+            raise ConfigurationError(f"{error}; choose another place with Config(journal=...)") from error
+        # Such as on a file system that several machines share: SQLite's log does not work there.
+        logger.warning(
+            "%s; this run is not recorded, and can be neither looked at nor resumed. Choose another place with "
+            "Config(journal=...), or none with journal=False",
+            error,
+        )
+        return None
+    except JournalError as error:
+        raise ConfigurationError(f"{error}; or choose another place with Config(journal=...)") from error
+    try:
+        checkpoints = Checkpoints(
+            journal,
+            lineage,
+            run_dir,
+            mode=config.checkpoint_mode,
+            period=config.checkpoint_seconds,
+            failure=config.checkpoint_failure,
+        )
+        if config.checkpoint_files:
+            checkpoints.load(config.checkpoint_files)
+    except BaseException:
+        journal.close("not begun")
+        raise
+    return Record(journal, Recorder(journal), checkpoints, None if resumed is None else resumed.id)
+
+
+def _version() -> str:
+    # Not imported: the package gathers what this floor has, and so stands above it.
+    package = sys.modules[__name__.partition(".")[0]]
+    return str(vars(package)["__version__"])
+
+
+def _run_to_resume(place: str | os.PathLike[str], which: str, launch: Launch, ordinal: int) -> RunRecord | None:
+    """Return the run that is meant; None if it is the last one, and there is none.
+
+    Raises:
+        ConfigurationError: no run of that name is there.
+    """
+    try:
+        reader = JournalReader.open(place)
+    except FileNotFoundError:
+        if which == "last":
+            return None
+        raise ConfigurationError(f"run {which!r} cannot be resumed: there is no journal {os.fspath(place)}") from None
+    with reader:
+        if which == "last":
+            return next((run for run in reader.runs() if _is_same_work(run, launch, ordinal)), None)
+        try:
+            return _named(reader, which)
+        except UnknownRun as error:
+            raise ConfigurationError(f"run {which!r} cannot be resumed: {error}") from error
+
+
+def _is_same_work(run: RunRecord, launch: Launch, ordinal: int) -> bool:
+    """Tell whether the run was of the same kernel of an earlier launch of the same program."""
+    if run.extra.get("launch") == launch.id or run.extra.get("ordinal") != ordinal or run.script != launch.script:
+        return False
+    return not launch.same_arguments or (run.argv[1:] == tuple(sys.argv[1:]) and run.cwd == str(Path.cwd()))
+
+
+def _named(reader: JournalReader, which: str) -> RunRecord:
+    """Return the run of that id, or with that run directory."""
+    folder = str(Path(which).absolute())
+    for run in reader.runs():
+        run_dir = str(run.extra.get("run_dir", ""))
+        if run_dir and (run_dir == folder or Path(run_dir).name == which):
+            return run
+    return reader.run(which)

@@ -1,0 +1,98 @@
+"""Results that are on disk before anybody sees them."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from headrace.compute.executors.workers import worker_of
+from headrace.dataflow.task import TaskState, Unsaved
+
+if TYPE_CHECKING:
+    from headrace.dataflow.checkpoints import Checkpoints
+    from headrace.dataflow.flow import Flow
+    from headrace.dataflow.task import Task
+
+__all__ = ["Saving"]
+
+
+class Saving:
+    """Holds back the futures of one kernel's tasks until their results are on disk.
+
+    Those that depend on such a task go on at once: they read its value from its record (`result_now`). The order of
+    the journal makes a result that is on disk imply those it was made from.
+
+    All but `pack` is done in the kernel's mailbox, and can be done again.
+
+    Args:
+        flow: the tasks' life, of which this is a part.
+        checkpoints: where results go.
+    """
+
+    def __init__(self, flow: Flow, checkpoints: Checkpoints) -> None:
+        self._flow = flow
+        self._checkpoints = checkpoints
+        #: The tasks whose futures are held back, by number.
+        self.tasks: dict[int, Task] = {}
+        # By the keys under which their results go.
+        self._leaders: dict[str, Task] = {}
+
+    def pack(self, task: Task, attempt: int, value: Any) -> None:  # noqa: ANN401 - any app's result
+        """Have the task end with `value`, once that is in the form in which it is stored. On any thread."""
+        if worker_of() is None:
+            # Pickling may be long, and this thread may not be kept.
+            self.pack_later(task, attempt, value)
+        else:
+            self._pack(task, attempt, value)
+
+    def pack_later(self, task: Task, attempt: int, value: Any) -> None:  # noqa: ANN401 - any app's result
+        """Have `pack` done on a worker."""
+        self._flow.defer(self._pack, task, attempt, value)
+
+    def _pack(self, task: Task, attempt: int, value: Any) -> None:  # noqa: ANN401 - any app's result
+        try:
+            payload = self._checkpoints.pack(str(task), value)
+        except BaseException as error:  # noqa: BLE001 - the result's own methods take part, and may raise anything
+            self._flow.post(self._flow.fail, task, attempt, error)
+        else:
+            self._flow.post(self._packed, task, attempt, value, payload)
+
+    def _packed(self, task: Task, attempt: int, value: Any, payload: bytes | None) -> None:  # noqa: ANN401
+        if task.attempt == attempt and not task.ended:
+            task.unsaved = None if payload is None else Unsaved(value, payload)
+            self._flow.finish(task, TaskState.exec_done, None, value)
+
+    def share(self, task: Task, value: Any) -> None:  # noqa: ANN401 - any app's result
+        """See to it that a task which gets another's result is held back as long as that one, if it is."""
+        if task.memo_key in self._leaders:
+            task.unsaved = Unsaved(value, None)
+
+    def hold(self, task: Task) -> None:
+        """Have the result of a task that has just ended written; its future is settled after that."""
+        unsaved = task.unsaved
+        if unsaved is not None and task.memo_key is not None:
+            self.tasks[task.id] = task
+            if unsaved.payload is not None:
+                self._leaders[task.memo_key] = task
+            self._checkpoints.save(task.memo_key, unsaved.payload, partial(self._told, task))
+
+    def give_up(self, error: BaseException) -> None:
+        """Settle those that are still held back: nobody will ever tell of them."""
+        for task in list(self.tasks.values()):
+            self._told(task, error)
+
+    def _told(self, task: Task, error: BaseException | None) -> None:
+        """The journal's callback, on its thread."""
+        self._flow.post(self._saved, task, error)
+
+    def _saved(self, task: Task, error: BaseException | None) -> None:
+        unsaved = task.unsaved
+        if unsaved is None:
+            return
+        failure = None if error is None else self._checkpoints.judge(str(task), error)
+        self._flow.settle(task, TaskState.exec_done, failure, unsaved.value)
+        self.tasks.pop(task.id, None)
+        if self._leaders.get(task.memo_key or "") is task:
+            del self._leaders[task.memo_key or ""]
+        # Last: as long as it stands, doing this again does all of it.
+        task.unsaved = None
