@@ -20,12 +20,13 @@ if TYPE_CHECKING:
 
     from headrace.dataflow.config import CheckpointFailure, CheckpointMode
     from headrace.dataflow.task import Task
-    from headrace.journal import Journal, Results
+    from headrace.journal import Journal, Result, Results
 
 __all__ = [
     "REFERENCE",
     "Checkpoints",
     "Found",
+    "ResultSink",
     "ResultSource",
     "get_all_checkpoints",
     "get_last_checkpoint",
@@ -45,36 +46,73 @@ class Found:
     """A result of an earlier run."""
 
     value: Any
+    #: The value as it is stored; None if that is not at hand.
+    payload: bytes | None = None
 
 
 class ResultSource(Protocol):
     """Where results of earlier runs may be found."""
 
     def find(self, task: Task, key: str) -> Found | None:
-        """Return the result of the task's call, whose memo key is `key`; None if it is not known. On any worker."""
+        """Return the result of the task's call, whose memo key is `key`; None if it is not known. On any worker.
+
+        It is asked once for each key, before a call of that key is run.
+        """
+
+    def close(self) -> None:
+        """Nothing is looked for any more."""
+
+
+class ResultSink(Protocol):
+    """Who takes a copy of every result that is stored. What it raises is logged: no task fails of it."""
+
+    def take(self, key: str, payload: bytes) -> None:
+        """A result, pickled, goes into the store now. On any thread but the mailbox's; may write."""
+
+    def flush(self) -> None:
+        """Have all on disk that was taken."""
+
+    def close(self) -> None:
+        """Nothing comes any more."""
 
 
 class _Stored:
-    """The results that runs of one lineage have stored."""
+    """The results that runs of some lineages have stored in one place."""
 
-    def __init__(self, results: Results, lineage: str, reader: JournalReader | None = None) -> None:
+    def __init__(self, results: Results, reader: JournalReader | None = None) -> None:
         self._results = results
-        self._lineage = lineage
         self._reader = reader
+        self._lineages: tuple[str, ...] = ()
+
+    def add(self, lineage: str) -> None:
+        if lineage not in self._lineages:
+            self._lineages = (*self._lineages, lineage)
 
     def find(self, task: Task, key: str) -> Found | None:
+        keys = [f"{lineage}/{key}" for lineage in self._lineages]
         try:
-            result = self._results.find(f"{self._lineage}/{key}")
+            return self._found(task, self._results.find(keys[0]) if len(keys) == 1 else self._first(task, keys))
         except CorruptResultError as error:
             logger.warning("%s is run again: %s", task, error)
-            return None
         except JournalError:
             logger.warning("%s is run again, although it may have been run before", task, exc_info=True)
-            return None
+        return None
+
+    def _first(self, task: Task, keys: list[str]) -> Result | None:
+        for key in self._results.among(keys):
+            try:
+                return self._results.find(key)
+            except CorruptResultError as error:
+                logger.warning("%s: %s", task, error)
+        return None
+
+    @staticmethod
+    def _found(task: Task, result: Result | None) -> Found | None:
         if result is None or result.record.codec != _CODEC:
             return None
         try:
-            return Found(pickle.loads(result.payload))  # noqa: S301 - written by whoever may write to the store, and whole
+            # Written by whoever may write to the store, and whole.
+            return Found(pickle.loads(result.payload), result.payload)  # noqa: S301 - see above
         except Exception:
             logger.warning("%s is run again: its stored result cannot be unpickled", task, exc_info=True)
             return None
@@ -111,7 +149,12 @@ class Checkpoints:
         self._folder = run_dir / _FOLDER
         self._mode = mode
         self._failure = failure
-        self._sources: tuple[ResultSource, ...] = (_Stored(journal.results, lineage),)
+        self._own = _Stored(journal.results)
+        self._own.add(lineage)
+        self._sources: tuple[ResultSource, ...] = ()
+        self._sinks: tuple[ResultSink, ...] = ()
+        # Results of other runs, by place.
+        self._others: dict[str, _Stored] = {}
         # What was computed since the last checkpoint, by key; only in modes that write later.
         self._kept: dict[str, tuple[str, Any]] = {}
         self._referred = False
@@ -132,16 +175,48 @@ class Checkpoints:
     # --- looking up ---------------------------------------------------------------------------------------------------
 
     def find(self, task: Task, key: str) -> Found | None:
-        """Return the result that an earlier run had for the task's call. May block; never raises."""
+        """Return the result that an earlier run had for the task's call. May block; never raises.
+
+        One from elsewhere is stored among this lineage's own, so that the next run finds it there.
+        """
+        found = self._own.find(task, key)
         for source in self._sources:
-            found = source.find(task, key)
-            if found is not None:
-                return found
-        return None
+            elsewhere = self._found_by(source, task, key)
+            if found is None and elsewhere is not None:
+                found = elsewhere
+                self._adopt(str(task), key, found)
+        return found
+
+    @staticmethod
+    def _found_by(source: ResultSource, task: Task, key: str) -> Found | None:
+        try:
+            return source.find(task, key)
+        except Exception:
+            logger.exception("%r could not be asked for the result of %s", source, task)
+            return None
+
+    def _adopt(self, who: str, key: str, found: Found) -> None:
+        if self._mode is None:
+            return
+        if not self.at_task_exit:
+            self.keep(key, who, found.value)
+            return
+        try:
+            payload = found.payload or pickle.dumps(found.value, protocol=pickle.HIGHEST_PROTOCOL)
+        except Exception:
+            logger.warning("the result that was found for %s cannot be stored", who, exc_info=True)
+        else:
+            self._refer()
+            self._hand_out(key, payload)
+            self._journal.result(f"{self._lineage}/{key}", payload, codec=_CODEC)
 
     def add_source(self, source: ResultSource) -> None:
-        """Look for results there too, after those that are known."""
+        """Look for results there too, after those that are known. It is closed with this."""
         self._sources = (*self._sources, source)
+
+    def add_sink(self, sink: ResultSink) -> None:
+        """Give a copy of every result that is stored from now on to `sink`, too. It is closed with this."""
+        self._sinks = (*self._sinks, sink)
 
     def load(self, folders: Iterable[str | os.PathLike[str]]) -> None:
         """Use the results of the runs that these checkpoint directories belong to.
@@ -151,10 +226,10 @@ class Checkpoints:
         """
         if isinstance(folders, str | bytes) or not isinstance(folders, list | tuple):
             raise ConfigurationError(f"checkpoints are given as a list of directories, not as {folders!r}")
-        for source in [self._source_at(Path(folder)) for folder in folders]:
-            self.add_source(source)
+        for stored, lineage in [self._stored_at(Path(folder)) for folder in folders]:
+            stored.add(lineage)
 
-    def _source_at(self, folder: Path) -> ResultSource:
+    def _stored_at(self, folder: Path) -> tuple[_Stored, str]:
         file = folder / REFERENCE
         try:
             reference = json.loads(file.read_text(encoding="utf-8"))
@@ -168,17 +243,21 @@ class Checkpoints:
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ConfigurationError(f"the checkpoint {file} cannot be read: {error!r}") from error
         if place == self._journal.place:
-            return _Stored(self._journal.results, lineage)
+            return self._own, lineage
+        if place in self._others:
+            return self._others[place], lineage
         try:
             reader = JournalReader.open(place)
         except (OSError, JournalError) as error:
             msg = f"the results of checkpoint {folder} cannot be read from {place}: {error}"
             raise ConfigurationError(msg) from error
-        return _Stored(reader.results, lineage, reader)
+        stored = self._others[place] = _Stored(reader.results, reader)
+        self.add_source(stored)
+        return stored, lineage
 
     # --- storing ------------------------------------------------------------------------------------------------------
 
-    def pack(self, who: str, value: Any) -> bytes | None:  # noqa: ANN401 - any app's result
+    def pack(self, key: str, who: str, value: Any) -> bytes | None:  # noqa: ANN401 - any app's result
         """Return the result as it is stored; None if it cannot be, and that is to be a warning only.
 
         Raises:
@@ -192,7 +271,15 @@ class Checkpoints:
                 return None
             raise failure from error
         self._refer()
+        self._hand_out(key, payload)
         return payload
+
+    def _hand_out(self, key: str, payload: bytes) -> None:
+        for sink in self._sinks:
+            try:
+                sink.take(key, payload)
+            except Exception:
+                logger.exception("%r could not take a result", sink)
 
     def save(self, key: str, payload: bytes | None, told: Callable[[BaseException | None], None]) -> None:
         """Have `told` called when the payload is on disk, or with the error; without a payload, when all before is."""
@@ -230,7 +317,7 @@ class Checkpoints:
             self._refer()
             for key, (who, value) in list(self._kept.items()):
                 try:
-                    payload = self.pack(who, value)
+                    payload = self.pack(key, who, value)
                 except CheckpointError as error:
                     failures.append(error)
                 else:
@@ -239,6 +326,8 @@ class Checkpoints:
                         self._journal.result(f"{self._lineage}/{key}", payload, codec=_CODEC)
                 self._kept.pop(key, None)
             self._journal.flush()
+            for sink in self._sinks:
+                sink.flush()
         if failures:
             raise failures[0]
         return self._folder
@@ -252,9 +341,12 @@ class Checkpoints:
             if self._mode in {"periodic", "dfk_exit"} and self._kept:
                 self.checkpoint()
         finally:
-            for source in self._sources:
-                if isinstance(source, _Stored):
-                    source.close()
+            ends: tuple[ResultSink | ResultSource, ...] = (*self._sinks, *self._sources)
+            for end in ends:
+                try:
+                    end.close()
+                except Exception:
+                    logger.exception("%r could not be closed", end)
 
     def _every(self, period: float) -> None:
         while not self._closed.wait(period):

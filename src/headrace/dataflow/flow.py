@@ -35,14 +35,12 @@ from headrace.core import (
     Scheduler,
     SystemClock,
     Tick,
-    Wait,
     WakeAt,
-    why,
 )
 from headrace.core.condition import Reply
 from headrace.dataflow.callbacks import Callbacks
 from headrace.dataflow.command import run_of
-from headrace.dataflow.dispatcher import Dispatcher, Slot, is_waiting
+from headrace.dataflow.dispatcher import Dispatcher, Slot
 from headrace.dataflow.errors import (
     CheckpointError,
     DependencyError,
@@ -52,23 +50,25 @@ from headrace.dataflow.errors import (
 )
 from headrace.dataflow.foreign import ForeignFuture, FutureState
 from headrace.dataflow.future import AppFuture
-from headrace.dataflow.handover import handover_to, in_terms_of_apps, log_error, stop
+from headrace.dataflow.handover import handover_to, log_error, stop
 from headrace.dataflow.joins import Joins
 from headrace.dataflow.local_engine import LocalEngine
 from headrace.dataflow.memo import Memo
 from headrace.dataflow.observers import Observers
-from headrace.dataflow.resolver import note_unseen_futures, substitute
+from headrace.dataflow.resolver import substitute
 from headrace.dataflow.retry import RetryPolicy
 from headrace.dataflow.room import Room
 from headrace.dataflow.saving import Saving
 from headrace.dataflow.task import DONE, LAUNCH, TASK, Task, TaskState
+from headrace.dataflow.verdicts import Verdicts
+from headrace.dataflow.waits import waits_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from headrace.compute.executors import LabelledExecutor
-    from headrace.core import Instruction, State, Step, Term, Transition, Unit
+    from headrace.core import Instruction, State, Step, Term, Transition, Unit, Wait
     from headrace.dataflow.checkpoints import Checkpoints
     from headrace.dataflow.config import Config
     from headrace.dataflow.recorder import Recorder
@@ -111,7 +111,6 @@ class Flow:
         checkpoints: Checkpoints | None = None,
     ) -> None:
         name = f"headrace-{run_dir.name}"
-        self._log = log
         self.now = time.monotonic
         self._resolver = config.dependency_resolver
         self._cache_default = config.cache_default
@@ -120,7 +119,7 @@ class Flow:
         self.saving = Saving(self, checkpoints) if checkpoints is not None and checkpoints.at_task_exit else None
         self._joins = Joins(self)
         self._wait_for_disk = None if recorder is None else recorder.wait_for_room
-        self._policy = RetryPolicy(config.retries, config.retry_handler, config.backoff)
+        self._verdicts = Verdicts(self, RetryPolicy(config.retries, config.retry_handler, config.backoff), log)
         self._room = None if config.max_in_flight is None else Room(config.max_in_flight)
         #: Whether no more tasks are taken.
         self.closed = False
@@ -202,13 +201,7 @@ class Flow:
 
     def why(self, task: Task) -> list[Wait]:
         """Return what the task waits for, what those wait for, and so on."""
-        waits = why(task, self.now())
-        for unit, depth in [(task, 0), *((wait.on, wait.depth + 1) for wait in waits)]:
-            if isinstance(unit, Task) and unit.state is _PENDING and is_waiting(unit):
-                labels = unit.options.executors
-                where = "on any executor" if labels == "all" else f"on {' or '.join(map(repr, labels))}"
-                waits.append(Wait(str(unit), LAUNCH, f"a place {where}", depth=depth))
-        return waits
+        return waits_of(task, self.now())
 
     def executors(self) -> dict[str, LabelledExecutor]:
         """Return the executors by label."""
@@ -310,29 +303,11 @@ class Flow:
             pass  # It was cancelled: this is only how it came to its end.
         elif isinstance(error, CancelledError):
             self.post(self.fail, task, attempt, error)
-        elif self._policy.handler is not None and worker_of() is None:
+        elif self._verdicts.may_be_long and worker_of() is None:
             # The handler is the user's, and this thread may not be kept long.
-            self.defer(self._attempt_failed, task, attempt, error)
+            self.defer(self._verdicts.on, task, attempt, error)
         else:
-            self._attempt_failed(task, attempt, error)
-
-    def _attempt_failed(self, task: Task, attempt: int, error: BaseException) -> None:
-        try:
-            self._judge(task, attempt, error)
-        except BaseException as raised:  # noqa: BLE001 - errors have methods too, and the task must end whatever these raise
-            self.post(self.fail, task, attempt, raised)
-
-    def _judge(self, task: Task, attempt: int, error: BaseException) -> None:
-        error = in_terms_of_apps(error)
-        verdict = self._policy.judge(task, error)
-        history = task.fail_history or [""]
-        if verdict.again and not self.closed:
-            self._log.info("%s failed and is tried again in %.3g s: %s", task, verdict.delay, history[-1])
-            self.post(self._retry, task, attempt, verdict.error, verdict.delay)
-        else:
-            note_unseen_futures(task, error)
-            self._log.warning("%s failed at attempt %d: %s", task, task.fail_count, history[-1], exc_info=verdict.error)
-            self.post(self.fail, task, attempt, verdict.error)
+            self._verdicts.on(task, attempt, error)
 
     # --- messages -----------------------------------------------------------------------------------------------------
 
@@ -382,7 +357,8 @@ class Flow:
         if task.attempt == attempt and not task.ended:
             self.finish(task, _FAILED, error)
 
-    def _retry(self, task: Task, attempt: int, error: BaseException, delay: float) -> None:
+    def retry(self, task: Task, attempt: int, error: BaseException, delay: float) -> None:
+        """Begin a new attempt after a delay, unless the task has ended or is to."""
         if task.ended or self.closed:
             self.fail(task, attempt, error)
             return
@@ -490,7 +466,7 @@ class Flow:
                     task.exec_future = task.command_run
             slot.handover.give(task, attempt, func, args, kwargs)
         except Exception as error:  # noqa: BLE001 - whatever an executor refuses with is the attempt's failure
-            self.defer(self._attempt_failed, task, attempt, error)
+            self.defer(self._verdicts.on, task, attempt, error)
         task.executor = slot.label
 
     def _propagate(self, broken: Broken) -> None:

@@ -51,7 +51,7 @@ class Saving:
 
     def _pack(self, task: Task, attempt: int, value: Any) -> None:  # noqa: ANN401 - any app's result
         try:
-            payload = self._checkpoints.pack(str(task), value)
+            payload = self._checkpoints.pack(task.memo_key or "", str(task), value)
         except BaseException as error:  # noqa: BLE001 - the result's own methods take part, and may raise anything
             self._flow.post(self._flow.fail, task, attempt, error)
         else:

@@ -15,7 +15,7 @@ from headrace.journal.group import StoredResult, result_checksum
 from headrace.journal.records import ResultRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from headrace.journal.store import Store
 
@@ -25,6 +25,8 @@ __all__ = ["INLINE_AT_MOST", "Result", "ResultFiles", "Results", "to_store"]
 INLINE_AT_MOST: Final = 64 * 1024
 
 _COLUMNS: Final = "r.key, r.codec, r.length, r.checksum, r.place, r.stored_at, run.id"
+# Parameters of one statement.
+_KEYS_AT_ONCE: Final = 500
 _TEMPORARY: Final = ".new-"
 
 
@@ -104,6 +106,15 @@ class Results:
             (key,),
         )
         return self._checked(rows[0]) if rows else None
+
+    def among(self, keys: Sequence[str]) -> list[str]:
+        """Return those of the keys that there are results for, in the order given."""
+        found: set[str] = set()
+        for first in range(0, len(keys), _KEYS_AT_ONCE):
+            some = keys[first : first + _KEYS_AT_ONCE]
+            marks = ", ".join("?" * len(some))
+            found.update(key for (key,) in self._store.query(f"SELECT key FROM result WHERE key IN ({marks})", some))  # noqa: S608 - marks
+        return [key for key in keys if key in found]
 
     def records(self) -> Iterator[ResultRecord]:
         """Give what is known of every result, by key, without reading what it holds."""
@@ -190,6 +201,6 @@ def _record(row: tuple[object, ...]) -> ResultRecord:
         length=length if isinstance(length, int) else -1,
         checksum=checksum if isinstance(checksum, bytes) else b"",
         place=None if place is None else str(place),
-        run=str(run),
+        run="" if run is None else str(run),
         stored_at=stored_at if isinstance(stored_at, float) else 0.0,
     )
