@@ -113,6 +113,20 @@ def _run(
     parsl: Annotated[
         bool, typer.Option("--parsl", help="Run a script that is written for Parsl: `import parsl` gives Headrace.")
     ] = False,
+    resume: Annotated[
+        str | None,
+        typer.Option(metavar="RUN", show_default=False, help="Resume this run, not the last one of the same script."),
+    ] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Resume nothing: run everything.")] = False,
+    drain: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS",
+            min=0,
+            show_default=False,
+            help="Wait so long for running tasks when told to end, not as long as each Config says.",
+        ),
+    ] = None,
 ) -> None:
     """Run a Python script, and show how its tasks are doing.
 
@@ -120,11 +134,16 @@ def _run(
     goes to stderr: a live view if that is a terminal, else a line now and then; at the end a summary with the slowest
     apps and every failure with its cause.
 
-    Ctrl-C cancels what has not begun and waits for what runs; a second one ends at once.
+    What calls of cached apps gave in the last run of the same script with the same arguments is not computed again.
+
+    Ctrl-C and SIGTERM cancel what has not begun and wait for what runs; a second one ends at once. Either way the run
+    can be resumed.
     """
     words = [*([] if script is None else [script]), *(arguments or [])]
     if module is None and not words:
         context.fail("name a script to run: headrace run workflow.py")
+    if resume is not None and fresh:
+        context.fail("--resume and --fresh contradict one another: choose one")
     context.obj.request = RunRequest(
         target=words[0] if module is None else module,
         is_module=module is not None,
@@ -133,6 +152,9 @@ def _run(
         progress=not (quiet or no_progress),
         allow_failures=allow_failures,
         parsl=parsl,
+        # Parsl resumes nothing unless it is told to.
+        resume=resume or (None if fresh or parsl else "last"),
+        drain=drain,
     )
 
 

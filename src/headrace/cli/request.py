@@ -23,5 +23,9 @@ class RunRequest:
     progress: bool = True
     #: Let failed tasks alone not make the exit code 3.
     allow_failures: bool = False
+    #: Whose results answer equal calls of cached apps: a run, ``"last"``, or None for nobody's.
+    resume: str | None = "last"
+    #: Seconds to wait for running tasks when told to end; None: as each kernel's `Config` says.
+    drain: float | None = None
     #: Stand in for Parsl: ``import parsl`` gives Headrace's own objects.
     parsl: bool = False

@@ -10,7 +10,9 @@ import os
 import sys
 import threading
 import time
+import uuid
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -24,9 +26,11 @@ from headrace.cli.summary import print_summary
 from headrace.cli.text import count
 from headrace.cli.watch import Watch
 from headrace.core import HeadraceError
-from headrace.dataflow import KernelClosedError
+from headrace.dataflow import KernelClosedError, current
+from headrace.dataflow.launch import RESUME_VARIABLE, Launch
 
 if TYPE_CHECKING:
+    import signal
     from typing import TextIO
 
     from headrace.cli.faces import Face
@@ -54,12 +58,12 @@ def run(request: RunRequest) -> int:
     watch = Watch()
     face = _face(request, stderr)
     reporter = Reporter(program.name, watch, face)
-    interrupts = Interrupts(on_first=reporter.interrupted, before_exit=face.restore_at_once)
+    interrupts = Interrupts(on_first=partial(_drain, request, watch, reporter), before_exit=face.restore_at_once)
     ending = INTERRUPTED
     # What has been imported so far stays; garbage collections in a busy workflow need not look through it.
     gc.freeze()
     with interrupts:
-        with suppress(KeyboardInterrupt), watch, face, reporter:
+        with suppress(KeyboardInterrupt), current.launched_as(_launch(request)), watch, face, reporter:
             ending = _conduct(program, watch, reporter)
         with suppress(KeyboardInterrupt):
             _sum_up(stderr, request, watch, reporter, interrupted=ending.interrupted or interrupts.received is not None)
@@ -70,6 +74,22 @@ def run(request: RunRequest) -> int:
         if interrupts.received is not None and _threads_waited_for():
             _end_without_them(code)
     return code
+
+
+def _launch(request: RunRequest) -> Launch:
+    """Return how kernels are to know the program. Asking by `RESUME_VARIABLE` goes before all else."""
+    asked = os.environ.pop(RESUME_VARIABLE, None)
+    script = f"-m {request.target}" if request.is_module else os.path.abspath(request.target)  # noqa: PTH100 - links stay
+    return Launch(id=str(uuid.uuid4()), script=script, resume=asked or request.resume, same_arguments=True)
+
+
+def _drain(request: RunRequest, watch: Watch, reporter: Reporter, number: signal.Signals) -> None:
+    """The first signal has come: have it said and written down. In a signal handler."""
+    for kernel in watch.open_kernels:
+        kernel.note_ending(f"ended by {number.name}")
+        if request.drain is not None:
+            kernel.cleanup_timeout = request.drain
+    reporter.interrupted(number)
 
 
 def _program(request: RunRequest) -> Program:
@@ -105,12 +125,20 @@ def _conduct(program: Program, watch: Watch, reporter: Reporter) -> Ending:
         show(ending)
         if ending.well:
             _wait(watch, reporter)
+        else:
+            _note(watch, ending)
         _clean_up(watch)
     except KeyboardInterrupt:
         # There is one at most: the second interrupt ends the process.
         _clean_up(watch)
         return INTERRUPTED if ending.code == 0 else ending
     return ending
+
+
+def _note(watch: Watch, ending: Ending) -> None:
+    how = f"exited with {ending.code}" if ending.error is None else f"raised {type(ending.error).__name__}"
+    for kernel in watch.open_kernels:
+        kernel.note_ending("interrupted" if ending.interrupted else how)
 
 
 def _wait(watch: Watch, reporter: Reporter) -> None:
@@ -145,7 +173,10 @@ def _sum_up(stderr: TextIO, request: RunRequest, watch: Watch, reporter: Reporte
     with suppress(OSError, ValueError):
         console = Console(file=stderr, highlight=False)
         print_summary(
-            console, reporter.name, watch.tally, elapsed, interrupted=interrupted, only_failures=request.quiet
+            *(console, reporter.name, watch.tally, elapsed),
+            interrupted=interrupted,
+            only_failures=request.quiet,
+            reuse=watch.reuse,
         )
         stderr.flush()
 

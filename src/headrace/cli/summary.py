@@ -16,15 +16,23 @@ if TYPE_CHECKING:
 
     from headrace.cli.failures import Cause
     from headrace.cli.tally import AppTally, Tally
+    from headrace.dataflow.reuse import Reuse
 
-__all__ = ["failure_lines", "print_summary"]
+__all__ = ["failure_lines", "print_summary", "reuse_lines"]
 
 _MOST_APPS = 10
 _MOST_CAUSES = 20
 
 
 def print_summary(
-    console: Console, name: str, tally: Tally, elapsed: float, *, interrupted: bool, only_failures: bool
+    console: Console,
+    name: str,
+    tally: Tally,
+    elapsed: float,
+    *,
+    interrupted: bool,
+    only_failures: bool,
+    reuse: Sequence[Reuse] = (),
 ) -> None:
     """Print the summary of a run; nothing for one without tasks.
 
@@ -35,12 +43,15 @@ def print_summary(
         elapsed: the whole run, in seconds.
         interrupted: whether it was ended by a signal.
         only_failures: leave out all but what failed.
+        reuse: what each kernel had of earlier runs.
     """
     counts = tally.counts
     if not counts.total:
         return
     if not only_failures:
         console.print(_headline(name, tally, elapsed, interrupted=interrupted), soft_wrap=True)
+        for line in reuse_lines(reuse, ended=counts.done + counts.failed):
+            console.print(line, soft_wrap=True)
         if slowest := tally.slowest(_MOST_APPS):
             console.print()
             console.print(_slowest(slowest))
@@ -51,6 +62,24 @@ def print_summary(
         console.print()
     for line in lines:
         console.print(line, soft_wrap=True)
+
+
+def reuse_lines(reuse: Sequence[Reuse], ended: int) -> Iterator[Text]:
+    """Yield what was resumed, and what was run again all the same.
+
+    Args:
+        reuse: what each kernel had of earlier runs.
+        ended: how many tasks have ended well, or by an error of their own.
+    """
+    resumed = [one for one in reuse if one.resumed is not None]
+    if not resumed:
+        return
+    names = ", ".join(dict.fromkeys(one.name or "" for one in resumed))
+    ran = ended - sum(one.calls + one.shared for one in reuse)
+    uncached = max(0, ran - sum(one.run for one in reuse))
+    again = f", {uncached:,} of them of apps that are not cached" if uncached else ""
+    reused = count(sum(one.calls for one in resumed), "result")
+    yield Text(f"Resumed run {names}: {reused} reused, {count(ran, 'task')} run{again}.")
 
 
 def failure_lines(causes: Sequence[Cause]) -> Iterator[Text]:

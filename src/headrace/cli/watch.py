@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from headrace.core import Transition
     from headrace.dataflow import DataFlowKernel
+    from headrace.dataflow.reuse import Reuse
 
 __all__ = ["Watch"]
 
@@ -31,7 +32,6 @@ class _Feed:
         self.kernel: DataFlowKernel | None = kernel
         self._kernel_ref = weakref.ref(kernel)
         self.told: deque[Transition] = deque()
-        self.cleanup_timeout = kernel.config.cleanup_timeout
         self._moves = moves
         # All that happens in the middle of the kernel's work is this append. It is one step, which no signal can cut in
         # two.
@@ -42,6 +42,12 @@ class _Feed:
         """Whether tasks of the kernel have not ended."""
         kernel = self._kernel_ref()
         return kernel is not None and bool(kernel.tasks)
+
+    @property
+    def cleanup_timeout(self) -> float | None:
+        """For how long the kernel waits for what runs when it is cleaned up; None: for ever, or it is gone."""
+        kernel = self._kernel_ref()
+        return None if kernel is None else kernel.cleanup_timeout
 
     @property
     def over(self) -> bool:
@@ -70,6 +76,8 @@ class Watch:
         self.tally = Tally()
         self._feeds: list[_Feed] = []
         self._seen = 0
+        #: What each kernel has of earlier runs.
+        self.reuse: list[Reuse] = []
         self._lock = threading.Lock()
         self._stop: Callable[[], None] | None = None
 
@@ -109,4 +117,5 @@ class Watch:
         # The first kernel's tasks need no more than their numbers.
         suffix = f" (run {Path(kernel.run_dir).name})" if self._seen else ""
         self._seen += 1
+        self.reuse.append(kernel.reuse)
         self._feeds.append(_Feed(kernel, Moves(self.tally, suffix)))

@@ -57,6 +57,7 @@ from headrace.dataflow.memo import Memo
 from headrace.dataflow.observers import Observers
 from headrace.dataflow.resolver import substitute
 from headrace.dataflow.retry import RetryPolicy
+from headrace.dataflow.reuse import Reuse
 from headrace.dataflow.room import Room
 from headrace.dataflow.saving import Saving
 from headrace.dataflow.task import DONE, LAUNCH, TASK, Task, TaskState
@@ -69,9 +70,8 @@ if TYPE_CHECKING:
 
     from headrace.compute.executors import LabelledExecutor
     from headrace.core import Instruction, State, Step, Term, Transition, Unit, Wait
-    from headrace.dataflow.checkpoints import Checkpoints
     from headrace.dataflow.config import Config
-    from headrace.dataflow.recorder import Recorder
+    from headrace.dataflow.record import Record
     from headrace.dataflow.task import CallOptions
 
 __all__ = ["Flow"]
@@ -98,8 +98,7 @@ class Flow:
         config: the kernel's options.
         run_dir: the run's directory.
         log: the run's log.
-        recorder: what writes the run's journal, if it has one.
-        checkpoints: where results are kept beyond the run; None: nowhere.
+        record: what is kept of the run beyond it, if anything is.
     """
 
     def __init__(
@@ -107,18 +106,26 @@ class Flow:
         config: Config,
         run_dir: Path,
         log: logging.Logger,
-        recorder: Recorder | None = None,
-        checkpoints: Checkpoints | None = None,
+        record: Record | None = None,
     ) -> None:
         name = f"headrace-{run_dir.name}"
+        checkpoints = None if record is None else record.checkpoints
+        #: How much of earlier runs has been of use.
+        self.reuse = Reuse() if record is None else record.reuse
         self.now = time.monotonic
         self._resolver = config.dependency_resolver
         self._cache_default = config.cache_default
-        self.memo = Memo(self, config.dependency_resolver, errors=config.cache_errors, checkpoints=checkpoints)
+        self._memo = Memo(
+            self,
+            config.dependency_resolver,
+            errors=config.cache_errors,
+            checkpoints=checkpoints,
+            reuse=self.reuse,
+        )
         #: Holds futures back until their results are on disk, where that was promised.
         self.saving = Saving(self, checkpoints) if checkpoints is not None and checkpoints.at_task_exit else None
         self._joins = Joins(self)
-        self._wait_for_disk = None if recorder is None else recorder.wait_for_room
+        self._wait_for_disk = None if record is None else record.recorder.wait_for_room
         self._verdicts = Verdicts(self, RetryPolicy(config.retries, config.retry_handler, config.backoff), log)
         self._room = None if config.max_in_flight is None else Room(config.max_in_flight)
         #: Whether no more tasks are taken.
@@ -130,8 +137,8 @@ class Flow:
         self._foreign: dict[int, ForeignFuture] = {}
         self._foreign_numbers = count()
         self._observers = Observers(self._scheduler)
-        if recorder is not None:
-            self._observers.add(recorder.seen)
+        if record is not None:
+            self._observers.add(record.recorder.seen)
         clock = SystemClock()
         self._keeper = Keeper(clock, partial(self.post, self._tick), name)
         self._mailbox = Mailbox(
@@ -435,7 +442,7 @@ class Flow:
         """The task's gate has opened: give it to an executor now, or when one has a place for it."""
         if task.state is _PENDING:
             cache = task.options.cache
-            if (cache or (cache is None and self._cache_default)) and not self.memo.must_run(task):
+            if (cache or (cache is None and self._cache_default)) and not self._memo.must_run(task):
                 return
             if task.slot is not None or self._dispatcher.place(task):
                 self._start(task)
@@ -473,7 +480,7 @@ class Flow:
         """End a task for which something failed that it waits for."""
         task = cast("Task", broken.unit)
         if task.leader is not None:
-            self.memo.share_failure(task, task.leader)
+            self._memo.share_failure(task, task.leader)
             return
         terms = [term for term in broken.gate.broken_terms() if isinstance(term, Reached)]
         causes = [(_error_of(term.unit), str(term.unit)) for term in terms]
@@ -490,7 +497,7 @@ class Flow:
         if not task.ended:
             task.error = error
             if task.memo_key is not None:
-                self.memo.end(task, state, value, error)
+                self._memo.end(task, state, value, error)
             self.tell(Move(task, task.attempt, state, self.now(), error))
         self.give_back(task)
         if task.unsaved is not None and error is None and self.saving is not None:

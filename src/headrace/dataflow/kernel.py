@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from headrace.core import Transition, Wait
     from headrace.dataflow.checkpoints import Checkpoints
     from headrace.dataflow.record import Record
+    from headrace.dataflow.reuse import Reuse
 
 __all__ = ["DataFlowKernel", "check_function"]
 
@@ -72,23 +73,21 @@ class DataFlowKernel:
         self._run_id = str(uuid.uuid4())
         self._resolver = config.dependency_resolver
         self._closed = False
+        self._cleanup_timeout = config.cleanup_timeout
         self._closing = threading.Lock()
         self._tids = count()
         self._log, self._close_log = open_run_log(self._run_dir, to_file=config.initialize_logging)
         self._log.info("run %s in %s", self._run_id, self._run_dir)
-        self._how = "ended"
+        self._how: str | None = None
         self._record: Record | None = None
         try:
             self._record = _record_of(config, self._run_dir, self._run_id)
         except BaseException:
             self._close_log()
             raise
-        if self._record is None:
-            self._flow = Flow(config, self._run_dir, self._log)
-        else:
-            self._flow = Flow(config, self._run_dir, self._log, self._record.recorder, self._record.checkpoints)
-            if self._record.resumed is not None:
-                self._log.info("run %s is resumed", self._record.resumed)
+        self._flow = Flow(config, self._run_dir, self._log, self._record)
+        if self.reuse.resumed is not None:
+            self._log.info("run %s (%s) is resumed", self.reuse.name, self.reuse.resumed)
         self._at_exit = _register_at_exit(self)
         try:
             self.add_executors(config.labelled_executors)
@@ -133,14 +132,18 @@ class DataFlowKernel:
         return self._flow.executors()
 
     @property
-    def resumed(self) -> str | None:
-        """The id of the run whose results it uses; None if it resumes none."""
-        return None if self._record is None else self._record.resumed
+    def reuse(self) -> Reuse:
+        """Which run it resumes, and how much of earlier runs has been of use so far."""
+        return self._flow.reuse
 
     @property
-    def reused(self) -> int:
-        """How many calls were answered with results of earlier runs, and not run."""
-        return self._flow.memo.reused
+    def cleanup_timeout(self) -> float | None:
+        """How many seconds `cleanup` waits for tasks that are running; None: for ever. May be set."""
+        return self._cleanup_timeout
+
+    @cleanup_timeout.setter
+    def cleanup_timeout(self, seconds: float | None) -> None:
+        self._cleanup_timeout = seconds
 
     @property
     def cleanup_called(self) -> bool:
@@ -255,6 +258,10 @@ class DataFlowKernel:
         counts = [f"{number} {state}" for state, number in self.task_state_counts.items() if number]
         self._log.info("tasks: %s", ", ".join(counts) or "none")
 
+    def note_ending(self, how: str) -> None:
+        """Have its journal say, in a few words, how the run ended, unless that has been said."""
+        self._how = self._how or how
+
     def checkpoint(self) -> Path:
         """Have the results of all cached calls that have ended so far on disk; return the checkpoint's directory.
 
@@ -290,7 +297,7 @@ class DataFlowKernel:
             if self._closed:
                 raise KernelClosedError(f"{self!r} has been cleaned up already")
             self._closed = True
-        self._close(self._config.cleanup_timeout)
+        self._close(self._cleanup_timeout)
 
     def __enter__(self) -> Self:
         if self._closed:
@@ -304,7 +311,7 @@ class DataFlowKernel:
         if self._closed or mode == "skip":
             return
         if kind is not None:
-            self._how = f"raised {kind.__name__}"
+            self.note_ending(f"raised {kind.__name__}")
         try:
             if mode == "wait" and error is None:
                 self.wait_for_current_tasks()
@@ -350,7 +357,7 @@ class DataFlowKernel:
     def _end_run(self, _: float | None) -> None:
         try:
             if self._record is not None:
-                self._record.close(self._how)
+                self._record.close(self._how or "ended")
         finally:
             self._flow.close()
             self._record = None
@@ -441,7 +448,8 @@ def _register_at_exit(kernel: DataFlowKernel) -> Callable[[], None]:
         if os.getpid() != owner:
             return  # A forked copy has the record of the tasks, not what runs them.
         logger.warning("%r was not cleaned up: use it in a with block, or call cleanup()", kernel)
-        timeout = kernel.config.cleanup_timeout
+        kernel.note_ending("not cleaned up")
+        timeout = kernel.cleanup_timeout
         tasks = kernel.tasks.values()
         _wait_for(tasks, None if timeout is None else time.monotonic() + timeout)
         left = sum(not task.ended for task in tasks)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from headrace.dataflow.command import CommandCall
     from headrace.dataflow.flow import Flow
     from headrace.dataflow.resolver import DependencyResolver
+    from headrace.dataflow.reuse import Reuse
     from headrace.dataflow.task import Task
 
 __all__ = ["Memo", "memo_key"]
@@ -45,10 +46,17 @@ class Memo:
         resolver: how futures among arguments are replaced.
         errors: whether failures are kept too. Calls that are under way at the same time share them anyway.
         checkpoints: where outcomes are kept beyond the run, and those of earlier runs are found; None: nowhere.
+        reuse: where it is counted how often that was of use.
     """
 
     def __init__(
-        self, flow: Flow, resolver: DependencyResolver | None, *, errors: bool, checkpoints: Checkpoints | None
+        self,
+        flow: Flow,
+        resolver: DependencyResolver | None,
+        *,
+        errors: bool,
+        checkpoints: Checkpoints | None,
+        reuse: Reuse,
     ) -> None:
         self._flow = flow
         self._resolver = resolver
@@ -56,8 +64,7 @@ class Memo:
         self._checkpoints = checkpoints
         # Those of them that an earlier run had.
         self._resumed: set[str] = set()
-        #: How many calls were answered with results of earlier runs.
-        self.reused = 0
+        self._reuse = reuse
         self._outcomes: dict[str, _Outcome] = {}
         self._leaders: dict[str, Task] = {}
 
@@ -77,9 +84,12 @@ class Memo:
             if self._flow.saving is not None and outcome.error is None:
                 self._flow.saving.share(task, outcome.value)
             if not task.ended:
-                self.reused += key in self._resumed
+                self._reuse.calls += key in self._resumed
+                self._reuse.shared += key not in self._resumed
             self._flow.finish(task, state, outcome.error, outcome.value)
             return False
+        if leader is not task:
+            self._reuse.run += 1
         self._leaders[key] = task
         return True
 

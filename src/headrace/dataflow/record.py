@@ -13,6 +13,7 @@ from headrace.dataflow import current
 from headrace.dataflow.checkpoints import Checkpoints
 from headrace.dataflow.errors import ConfigurationError
 from headrace.dataflow.recorder import Recorder
+from headrace.dataflow.reuse import Reuse
 from headrace.journal import Journal, JournalError, JournalReader, JournalUnavailable, RunRecord, UnknownRun
 
 if TYPE_CHECKING:
@@ -37,8 +38,8 @@ class Record:
     journal: Journal
     recorder: Recorder
     checkpoints: Checkpoints
-    #: The id of the run whose results are used; None if there is none.
-    resumed: str | None
+    #: What it has of earlier runs.
+    reuse: Reuse
 
     def close(self, how: str) -> None:
         """Write all that is left; return when it is on disk, or raise what kept it from being so."""
@@ -102,7 +103,8 @@ def open_record(config: Config, run_dir: Path, run_id: str) -> Record | None:
     except BaseException:
         journal.close("not begun")
         raise
-    return Record(journal, Recorder(journal), checkpoints, None if resumed is None else resumed.id)
+    reuse = Reuse() if resumed is None else Reuse(resumed.id, Path(str(resumed.extra.get("run_dir", resumed.id))).name)
+    return Record(journal, Recorder(journal), checkpoints, reuse)
 
 
 def _version() -> str:
