@@ -89,6 +89,8 @@ class _Stored:
             self._lineages = (*self._lineages, lineage)
 
     def find(self, task: Task, key: str) -> Found | None:
+        if not self._lineages:
+            return None
         keys = [f"{lineage}/{key}" for lineage in self._lineages]
         try:
             return self._found(task, self._results.find(keys[0]) if len(keys) == 1 else self._first(task, keys))
@@ -150,13 +152,15 @@ class Checkpoints:
         self._mode = mode
         self._failure = failure
         self._own = _Stored(journal.results)
-        self._own.add(lineage)
+        if lineage != journal.run.id:
+            # Else nobody has stored anything under it.
+            self._own.add(lineage)
         self._sources: tuple[ResultSource, ...] = ()
         self._sinks: tuple[ResultSink, ...] = ()
         # Results of other runs, by place.
         self._others: dict[str, _Stored] = {}
         # What was computed since the last checkpoint, by key; only in modes that write later.
-        self._kept: dict[str, tuple[str, Any]] = {}
+        self._kept: dict[str, tuple[object, Any]] = {}
         self._referred = False
         self._saving = threading.RLock()
         self._closed = threading.Event()
@@ -184,7 +188,7 @@ class Checkpoints:
             elsewhere = self._found_by(source, task, key)
             if found is None and elsewhere is not None:
                 found = elsewhere
-                self._adopt(str(task), key, found)
+                self._adopt(task, key, found)
         return found
 
     @staticmethod
@@ -195,7 +199,7 @@ class Checkpoints:
             logger.exception("%r could not be asked for the result of %s", source, task)
             return None
 
-    def _adopt(self, who: str, key: str, found: Found) -> None:
+    def _adopt(self, who: object, key: str, found: Found) -> None:
         if self._mode is None:
             return
         if not self.at_task_exit:
@@ -208,7 +212,7 @@ class Checkpoints:
         else:
             self._refer()
             self._hand_out(key, payload)
-            self._journal.result(f"{self._lineage}/{key}", payload, codec=_CODEC)
+            self.store(key, payload)
 
     def add_source(self, source: ResultSource) -> None:
         """Look for results there too, after those that are known. It is closed with this."""
@@ -257,7 +261,7 @@ class Checkpoints:
 
     # --- storing ------------------------------------------------------------------------------------------------------
 
-    def pack(self, key: str, who: str, value: Any) -> bytes | None:  # noqa: ANN401 - any app's result
+    def pack(self, key: str, who: object, value: Any) -> bytes | None:  # noqa: ANN401 - any app's result
         """Return the result as it is stored; None if it cannot be, and that is to be a warning only.
 
         Raises:
@@ -281,19 +285,20 @@ class Checkpoints:
             except Exception:
                 logger.exception("%r could not take a result", sink)
 
-    def save(self, key: str, payload: bytes | None, told: Callable[[BaseException | None], None]) -> None:
-        """Have `told` called when the payload is on disk, or with the error; without a payload, when all before is."""
-        if payload is None:
-            self._journal.barrier(told)
-        else:
-            self._journal.result(f"{self._lineage}/{key}", payload, codec=_CODEC, durable=told)
+    def store(self, key: str, payload: bytes) -> None:
+        """Give the payload to the journal. Never blocks."""
+        self._journal.result(f"{self._lineage}/{key}", payload, codec=_CODEC)
 
-    def keep(self, key: str, who: str, value: Any) -> None:  # noqa: ANN401 - any app's result
+    def barrier(self, told: Callable[[BaseException | None], None]) -> None:
+        """Have `told` called, on the journal's thread, when all before is on disk, or with what keeps it from being so."""
+        self._journal.barrier(told)
+
+    def keep(self, key: str, who: object, value: Any) -> None:  # noqa: ANN401 - any app's result
         """Take note of a result that the next `checkpoint` is to store."""
         if self._mode is not None and not self.at_task_exit:
             self._kept[key] = (who, value)
 
-    def judge(self, who: str, error: BaseException) -> CheckpointError | None:
+    def judge(self, who: object, error: BaseException) -> CheckpointError | None:
         """Return what a task fails with whose result could not be stored; None if it is not to fail: that is logged."""
         failure = CheckpointError(
             f"the result of {who} could not be stored: {error}; see the cause, declare the app cache=False, or have "
@@ -323,7 +328,7 @@ class Checkpoints:
                 else:
                     if payload is not None:
                         self._journal.wait_for_room()
-                        self._journal.result(f"{self._lineage}/{key}", payload, codec=_CODEC)
+                        self.store(key, payload)
                 self._kept.pop(key, None)
             self._journal.flush()
             for sink in self._sinks:

@@ -575,7 +575,7 @@ class Flow:
         """Fail, loudly, whatever a step was for that has raised twice."""
         logger.critical("a step of the kernel failed: %r", step, exc_info=error)
         _, args = step
-        for subject in args:
+        for subject in (one for arg in args for one in (arg if type(arg) is tuple else (arg,))):
             task = subject.unit if isinstance(subject, Perform | Broken) else subject
             if isinstance(task, Task):
                 if task.id not in self._scheduler.units and not task.ended:

@@ -36,6 +36,9 @@ class Saving:
         self.tasks: dict[int, Task] = {}
         # By the keys under which their results go.
         self._leaders: dict[str, Task] = {}
+        # Those that no question to the journal covers yet, and whether one is open.
+        self._fresh: list[Task] = []
+        self._asked = False
 
     def pack(self, task: Task, attempt: int, value: Any) -> None:  # noqa: ANN401 - any app's result
         """Have the task end with `value`, once that is in the form in which it is stored. On any thread."""
@@ -51,7 +54,7 @@ class Saving:
 
     def _pack(self, task: Task, attempt: int, value: Any) -> None:  # noqa: ANN401 - any app's result
         try:
-            payload = self._checkpoints.pack(task.memo_key or "", str(task), value)
+            payload = self._checkpoints.pack(task.memo_key or "", task, value)
         except BaseException as error:  # noqa: BLE001 - the result's own methods take part, and may raise anything
             self._flow.post(self._flow.fail, task, attempt, error)
         else:
@@ -70,26 +73,42 @@ class Saving:
     def hold(self, task: Task) -> None:
         """Have the result of a task that has just ended written; its future is settled after that."""
         unsaved = task.unsaved
-        if unsaved is not None and task.memo_key is not None:
-            self.tasks[task.id] = task
-            if unsaved.payload is not None:
-                self._leaders[task.memo_key] = task
-            self._checkpoints.save(task.memo_key, unsaved.payload, partial(self._told, task))
+        if unsaved is None or task.memo_key is None:
+            return
+        self.tasks[task.id] = task
+        if unsaved.payload is not None:
+            self._leaders[task.memo_key] = task
+            self._checkpoints.store(task.memo_key, unsaved.payload)
+        self._fresh.append(task)
+        self._ask()
 
     def give_up(self, error: BaseException) -> None:
         """Settle those that are still held back: nobody will ever tell of them."""
-        for task in list(self.tasks.values()):
-            self._told(task, error)
+        self._told(tuple(self.tasks.values()), error)
 
-    def _told(self, task: Task, error: BaseException | None) -> None:
+    def _ask(self) -> None:
+        """Have those told of whose results have been given to the journal, all at once; one question at a time."""
+        if self._fresh and not self._asked:
+            # First the question: cut short after it, this asks again, and a second answer does no harm.
+            self._checkpoints.barrier(partial(self._told, tuple(self._fresh)))
+            self._asked = True
+            self._fresh = []
+
+    def _told(self, tasks: tuple[Task, ...], error: BaseException | None) -> None:
         """The journal's callback, on its thread."""
-        self._flow.post(self._saved, task, error)
+        self._flow.post(self._answered, tasks, error)
+
+    def _answered(self, tasks: tuple[Task, ...], error: BaseException | None) -> None:
+        self._asked = False
+        for task in tasks:
+            self._saved(task, error)
+        self._ask()
 
     def _saved(self, task: Task, error: BaseException | None) -> None:
         unsaved = task.unsaved
         if unsaved is None:
             return
-        failure = None if error is None else self._checkpoints.judge(str(task), error)
+        failure = None if error is None else self._checkpoints.judge(task, error)
         self._flow.settle(task, TaskState.exec_done, failure, unsaved.value)
         self.tasks.pop(task.id, None)
         if self._leaders.get(task.memo_key or "") is task:

@@ -14,6 +14,7 @@ import os
 import re
 import sqlite3
 from contextlib import ExitStack, contextmanager, suppress
+from itertools import chain
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Final
 
@@ -34,8 +35,8 @@ if TYPE_CHECKING:
 
 __all__ = ["SQLiteStore"]
 
-# Results are inserted so many at a time, by one statement, which gives the interpreter lock up once.
-_BATCHES: Final = (1024, 128, 16, 1)
+# As many results at most are inserted by one statement.
+_ROWS_AT_ONCE: Final = 1024
 _RESULT: Final = "(?, ?, ?, ?, ?, ?, ?, ?)"
 
 _ORDINARY = re.compile(r"[A-Za-z0-9._-]{1,100}")
@@ -109,6 +110,16 @@ class SQLiteStore:
         with self._told("read the locks of"):
             return is_held(self._locks / f"{run_id}.lock")
 
+    @contextmanager
+    def taken(self, run_id: str) -> Iterator[None]:
+        """While this is entered, nobody writes the run."""
+        with self._told("lock a run of"):
+            lease = self._lease(run_id)
+        try:
+            yield
+        finally:
+            lease.release()
+
     def _lease(self, run_id: str) -> FileLease:
         self._locks.mkdir(mode=0o700, exist_ok=True)
         try:
@@ -177,19 +188,20 @@ class SQLiteStore:
             )
 
     def _append_results(self, group: Group) -> None:
-        results = group.results
-        at = group.wall
-        begin = 0
-        values_at_most = self._writer.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER)
-        for size in (size for size in _BATCHES if size * _RESULT.count("?") <= values_at_most):
-            statement = f"INSERT OR REPLACE INTO result VALUES {', '.join([_RESULT] * size)}"  # noqa: S608 - constants
-            while len(results) - begin >= size:
-                values: list[Any] = []
-                for result in results[begin : begin + size]:
-                    values += (result.key, result.codec, result.length, result.checksum)
-                    values += (result.place, result.payload, group.run, at)
-                self._writer.execute(statement, values)
-                begin += size
+        rows = [
+            (each.key, each.codec, each.length, each.checksum, each.place, each.payload, group.run, group.wall)
+            for each in group.results
+        ]
+        # Each statement gives Python's interpreter lock up, and may wait for it as long as another thread computes. So
+        # there is one for hundreds of rows; and few kinds of them, which stay prepared, are filled up with a row twice.
+        most = self._writer.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER) // _RESULT.count("?")
+        size = min(_ROWS_AT_ONCE, 1 << (most.bit_length() - 1))
+        for begin in range(0, len(rows), size):
+            some = rows[begin : begin + size]
+            fitting = 1 << (len(some) - 1).bit_length()
+            some += [min(some, key=_size_of_row)] * (fitting - len(some))
+            statement = f"INSERT OR REPLACE INTO result VALUES {', '.join([_RESULT] * fitting)}"  # noqa: S608 - constants
+            self._writer.execute(statement, list(chain.from_iterable(some)))
 
     def _level(self, level: str) -> None:
         if self._synchronous != level:
@@ -289,6 +301,14 @@ class SQLiteStore:
 
     # --- life ---------------------------------------------------------------------------------------------------------
 
+    def compact(self) -> bool:
+        """Make the file as small as what it holds, if nobody else has it open; tell whether it is done."""
+        with self._told("compact"), self._file.alone() as alone:
+            if alone:
+                self._writer.execute("VACUUM")
+                self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            return alone
+
     def stand_in_for(self, path: Path, clean_up: Callable[[], None]) -> None:
         """Be a copy of the store at `path`; `clean_up` is called when it is closed."""
         self.place = str(path)
@@ -381,3 +401,8 @@ def _remedy(error: sqlite3.Error) -> str:
     if "readonly" in text or "unable to open" in text:
         return "; its folder must be there, and writable"
     return ""
+
+
+def _size_of_row(row: tuple[Any, ...]) -> int:
+    payload = row[5]
+    return 0 if payload is None else len(payload)
