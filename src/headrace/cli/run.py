@@ -80,7 +80,7 @@ def _launch(request: RunRequest) -> Launch:
     """Return how kernels are to know the program. Asking by `RESUME_VARIABLE` goes before all else."""
     asked = os.environ.pop(RESUME_VARIABLE, None)
     script = f"-m {request.target}" if request.is_module else os.path.abspath(request.target)  # noqa: PTH100 - links stay
-    return Launch(id=str(uuid.uuid4()), script=script, resume=asked or request.resume, same_arguments=True)
+    return Launch(id=str(uuid.uuid4()), script=script, resume=asked or request.resume)
 
 
 def _drain(request: RunRequest, watch: Watch, reporter: Reporter, number: signal.Signals) -> None:

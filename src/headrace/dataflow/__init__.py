@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from headrace.dataflow.app import App, bash_app, command_app, join_app, python_app
+from headrace.dataflow.checkpoint_dirs import get_all_checkpoints, get_last_checkpoint
 from headrace.dataflow.command import Command
 from headrace.dataflow.config import Config
 from headrace.dataflow.current import clear, dfk, wait_for_current_tasks
@@ -15,6 +16,7 @@ from headrace.dataflow.errors import (
     BadStdStreamFile,
     BashAppNoReturn,
     BashExitFailure,
+    CheckpointError,
     CommandLost,
     CommandNotStarted,
     ConfigurationError,
@@ -53,6 +55,7 @@ __all__ = [
     "BadStdStreamFile",
     "BashAppNoReturn",
     "BashExitFailure",
+    "CheckpointError",
     "Command",
     "CommandLost",
     "CommandNotStarted",
@@ -78,6 +81,8 @@ __all__ = [
     "clear",
     "command_app",
     "dfk",
+    "get_all_checkpoints",
+    "get_last_checkpoint",
     "join_app",
     "load",
     "python_app",

@@ -6,38 +6,31 @@ import json
 import logging
 import pickle
 import threading
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
+from headrace.dataflow.checkpoint_dirs import FOLDER, REFERENCE
 from headrace.dataflow.errors import CheckpointError, ConfigurationError
 from headrace.journal import CorruptResultError, JournalError, JournalReader
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Sequence
 
     from headrace.dataflow.config import CheckpointFailure, CheckpointMode
     from headrace.dataflow.task import Task
     from headrace.journal import Journal, Result, Results
 
 __all__ = [
-    "REFERENCE",
     "Checkpoints",
     "Found",
     "ResultSink",
     "ResultSource",
-    "get_all_checkpoints",
-    "get_last_checkpoint",
 ]
 
 logger = logging.getLogger(__name__)
 
-#: The file in a run's checkpoint directory that says where its results are.
-REFERENCE: Final = "headrace.json"
-
-_FOLDER: Final = "checkpoint"
 _CODEC: Final = "pickle"
 
 
@@ -50,6 +43,7 @@ class Found:
     payload: bytes | None = None
 
 
+@runtime_checkable
 class ResultSource(Protocol):
     """Where results of earlier runs may be found."""
 
@@ -76,11 +70,28 @@ class ResultSink(Protocol):
         """Nothing comes any more."""
 
 
+class _Logs:
+    """Tells where programs look for warnings, and in the run's own log, where people look afterwards."""
+
+    def __init__(self, *logs: logging.Logger) -> None:
+        self._logs = logs
+
+    def warning(self, message: str, *args: object, exc_info: bool = False) -> None:
+        for log in self._logs:
+            log.warning(message, *args, exc_info=exc_info)
+
+    def error(self, message: str, *args: object) -> None:
+        """With the exception that is being handled."""
+        for log in self._logs:
+            log.error(message, *args, exc_info=True)  # noqa: LOG014 - see above
+
+
 class _Stored:
     """The results that runs of some lineages have stored in one place."""
 
-    def __init__(self, results: Results, reader: JournalReader | None = None) -> None:
+    def __init__(self, results: Results, log: _Logs, reader: JournalReader | None = None) -> None:
         self._results = results
+        self._log = log
         self._reader = reader
         self._lineages: tuple[str, ...] = ()
 
@@ -95,9 +106,9 @@ class _Stored:
         try:
             return self._found(task, self._results.find(keys[0]) if len(keys) == 1 else self._first(task, keys))
         except CorruptResultError as error:
-            logger.warning("%s is run again: %s", task, error)
+            self._log.warning("%s is run again: %s", task, error)
         except JournalError:
-            logger.warning("%s is run again, although it may have been run before", task, exc_info=True)
+            self._log.warning("%s is run again, although it may have been run before", task, exc_info=True)
         return None
 
     def _first(self, task: Task, keys: list[str]) -> Result | None:
@@ -105,18 +116,17 @@ class _Stored:
             try:
                 return self._results.find(key)
             except CorruptResultError as error:
-                logger.warning("%s: %s", task, error)
+                self._log.warning("%s: %s", task, error)
         return None
 
-    @staticmethod
-    def _found(task: Task, result: Result | None) -> Found | None:
+    def _found(self, task: Task, result: Result | None) -> Found | None:
         if result is None or result.record.codec != _CODEC:
             return None
         try:
             # Written by whoever may write to the store, and whole.
             return Found(pickle.loads(result.payload), result.payload)  # noqa: S301 - see above
-        except Exception:
-            logger.warning("%s is run again: its stored result cannot be unpickled", task, exc_info=True)
+        except Exception:  # noqa: BLE001 - unpickling may raise anything, and is told
+            self._log.warning("%s is run again: its stored result cannot be unpickled", task, exc_info=True)
             return None
 
     def close(self) -> None:
@@ -131,6 +141,7 @@ class Checkpoints:
         journal: this run's; results go into its store.
         lineage: the first of the runs that share results with this one: what they have stored is used.
         run_dir: the run's directory.
+        log: the run's log.
         mode: when results go to disk; None: never.
         period: seconds between two checkpoints, in mode ``"periodic"``.
         failure: what becomes of a task whose result cannot be stored.
@@ -141,6 +152,7 @@ class Checkpoints:
         journal: Journal,
         lineage: str,
         run_dir: Path,
+        log: logging.Logger,
         *,
         mode: CheckpointMode | None,
         period: float,
@@ -148,10 +160,11 @@ class Checkpoints:
     ) -> None:
         self._journal = journal
         self._lineage = lineage
-        self._folder = run_dir / _FOLDER
+        self._folder = run_dir / FOLDER
         self._mode = mode
         self._failure = failure
-        self._own = _Stored(journal.results)
+        self._log = _Logs(logger, log)
+        self._own = _Stored(journal.results, self._log)
         if lineage != journal.run.id:
             # Else nobody has stored anything under it.
             self._own.add(lineage)
@@ -191,12 +204,11 @@ class Checkpoints:
                 self._adopt(task, key, found)
         return found
 
-    @staticmethod
-    def _found_by(source: ResultSource, task: Task, key: str) -> Found | None:
+    def _found_by(self, source: ResultSource, task: Task, key: str) -> Found | None:
         try:
             return source.find(task, key)
-        except Exception:
-            logger.exception("%r could not be asked for the result of %s", source, task)
+        except Exception:  # noqa: BLE001 - not our own code; it is told
+            self._log.error("%r could not be asked for the result of %s", source, task)
             return None
 
     def _adopt(self, who: object, key: str, found: Found) -> None:
@@ -207,31 +219,36 @@ class Checkpoints:
             return
         try:
             payload = found.payload or pickle.dumps(found.value, protocol=pickle.HIGHEST_PROTOCOL)
-        except Exception:
-            logger.warning("the result that was found for %s cannot be stored", who, exc_info=True)
+        except Exception:  # noqa: BLE001 - pickling may raise anything, and is told
+            self._log.warning("the result that was found for %s cannot be stored", who, exc_info=True)
         else:
             self._refer()
             self._hand_out(key, payload)
             self.store(key, payload)
 
-    def add_source(self, source: ResultSource) -> None:
-        """Look for results there too, after those that are known. It is closed with this."""
-        self._sources = (*self._sources, source)
+    def add_source(self, source: ResultSource, *, first: bool = False) -> None:
+        """Look for results there too, after the other sources, or before them. It is closed with this."""
+        self._sources = (source, *self._sources) if first else (*self._sources, source)
 
     def add_sink(self, sink: ResultSink) -> None:
         """Give a copy of every result that is stored from now on to `sink`, too. It is closed with this."""
         self._sinks = (*self._sinks, sink)
 
-    def load(self, folders: Iterable[str | os.PathLike[str]]) -> None:
-        """Use the results of the runs that these checkpoint directories belong to.
+    def load(self, folders: Sequence[str | os.PathLike[str] | ResultSource]) -> None:
+        """Use the results of the runs that these checkpoint directories belong to, and of other sources.
 
         Raises:
             ConfigurationError: it is no list, or one of them is no checkpoint; none has been taken then.
         """
         if isinstance(folders, str | bytes) or not isinstance(folders, list | tuple):
             raise ConfigurationError(f"checkpoints are given as a list of directories, not as {folders!r}")
-        for stored, lineage in [self._stored_at(Path(folder)) for folder in folders]:
-            stored.add(lineage)
+        known = [one if isinstance(one, ResultSource) else self._stored_at(Path(one)) for one in folders]
+        for one in known:
+            if isinstance(one, ResultSource):
+                self.add_source(one)
+            else:
+                stored, lineage = one
+                stored.add(lineage)
 
     def _stored_at(self, folder: Path) -> tuple[_Stored, str]:
         file = folder / REFERENCE
@@ -246,18 +263,21 @@ class Checkpoints:
             ) from None
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ConfigurationError(f"the checkpoint {file} cannot be read: {error!r}") from error
-        if place == self._journal.place:
-            return self._own, lineage
         if place in self._others:
             return self._others[place], lineage
+        if place == self._journal.place:
+            return self._opened(place, _Stored(self._journal.results, self._log)), lineage
         try:
             reader = JournalReader.open(place)
         except (OSError, JournalError) as error:
             msg = f"the results of checkpoint {folder} cannot be read from {place}: {error}"
             raise ConfigurationError(msg) from error
-        stored = self._others[place] = _Stored(reader.results, reader)
+        return self._opened(place, _Stored(reader.results, self._log, reader)), lineage
+
+    def _opened(self, place: str, stored: _Stored) -> _Stored:
+        self._others[place] = stored
         self.add_source(stored)
-        return stored, lineage
+        return stored
 
     # --- storing ------------------------------------------------------------------------------------------------------
 
@@ -282,15 +302,15 @@ class Checkpoints:
         for sink in self._sinks:
             try:
                 sink.take(key, payload)
-            except Exception:
-                logger.exception("%r could not take a result", sink)
+            except Exception:  # noqa: BLE001 - not our own code; it is told
+                self._log.error("%r could not take a result", sink)
 
     def store(self, key: str, payload: bytes) -> None:
         """Give the payload to the journal. Never blocks."""
         self._journal.result(f"{self._lineage}/{key}", payload, codec=_CODEC)
 
     def barrier(self, told: Callable[[BaseException | None], None]) -> None:
-        """Have `told` called, on the journal's thread, when all before is on disk, or with what keeps it from being so."""
+        """Have `told` called, on the journal's thread, when all before is on disk; or with what prevents that."""
         self._journal.barrier(told)
 
     def keep(self, key: str, who: object, value: Any) -> None:  # noqa: ANN401 - any app's result
@@ -307,7 +327,7 @@ class Checkpoints:
         failure.__cause__ = error
         if self._failure == "fail":
             return failure
-        logger.warning("the result of %s could not be stored, and is not found again: %s", who, error)
+        self._log.warning("the result of %s could not be stored, and is not found again: %s", who, error)
         return None
 
     def checkpoint(self) -> Path:
@@ -350,16 +370,16 @@ class Checkpoints:
             for end in ends:
                 try:
                     end.close()
-                except Exception:
-                    logger.exception("%r could not be closed", end)
+                except Exception:  # noqa: BLE001 - not our own code; it is told
+                    self._log.error("%r could not be closed", end)
 
     def _every(self, period: float) -> None:
         while not self._closed.wait(period):
             if self._kept:
                 try:
                     self.checkpoint()
-                except Exception:
-                    logger.exception("a periodic checkpoint has failed; the next one is in %g seconds", period)
+                except Exception:  # noqa: BLE001 - whatever it is, it is told, and the next one may go well
+                    self._log.error("a periodic checkpoint has failed; the next one is in %g seconds", period)
 
     def _refer(self) -> None:
         """Have the run's checkpoint directory say where its results are."""
@@ -370,22 +390,5 @@ class Checkpoints:
             self._folder.mkdir(parents=True, exist_ok=True)
             (self._folder / REFERENCE).write_text(json.dumps(reference), encoding="utf-8")
         except OSError as error:
-            logger.warning("%s cannot be written: %s; resuming this run works all the same", self._folder, error)
+            self._log.warning("%s cannot be written: %s; resuming this run works all the same", self._folder, error)
         self._referred = True
-
-
-def get_all_checkpoints(rundir: str | os.PathLike[str] = "runinfo") -> list[str]:
-    """Return the checkpoint directories of all runs under `rundir`, the oldest first."""
-    found = []
-    with suppress(FileNotFoundError):
-        runs = [entry for entry in Path(rundir).iterdir() if entry.name.isdecimal()]
-        for run in sorted(runs, key=lambda entry: int(entry.name)):
-            folder = run / _FOLDER
-            if (folder / REFERENCE).exists() or (folder / "tasks.pkl").exists():
-                found.append(str(folder.absolute()))
-    return found
-
-
-def get_last_checkpoint(rundir: str | os.PathLike[str] = "runinfo") -> list[str]:
-    """Return the checkpoint directory of the last run under `rundir` that has one, in a list; else an empty list."""
-    return get_all_checkpoints(rundir)[-1:]

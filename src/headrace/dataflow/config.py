@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Self
 
+    from headrace.dataflow.checkpoints import ResultSource
     from headrace.dataflow.streams import Stream
     from headrace.dataflow.task import Task
 
@@ -82,8 +83,9 @@ class Config:
     checkpoint_period: float | str = 1800.0
     #: What becomes of a task whose result cannot be stored. See `CheckpointFailure`.
     checkpoint_failure: CheckpointFailure = "fail"
-    #: Checkpoint directories of other runs, whose results are used too; `get_all_checkpoints` finds them.
-    checkpoint_files: Sequence[str | os.PathLike[str]] = ()
+    #: Checkpoint directories of other runs, whose results are used too (`get_all_checkpoints` finds them), and other
+    #: places where results may be found (`ResultSource`).
+    checkpoint_files: Sequence[str | os.PathLike[str] | ResultSource] = ()
     #: How many threads run the bodies of join apps and the callbacks of futures.
     internal_tasks_max_threads: int = 10
     #: What AUTO_LOGNAME means: called with the task and ``"stdout"`` or ``"stderr"``, returns a path, or another of the

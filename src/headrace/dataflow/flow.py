@@ -113,7 +113,8 @@ class Flow:
         #: How much of earlier runs has been of use.
         self.reuse = Reuse() if record is None else record.reuse
         self.now = time.monotonic
-        self._resolver = config.dependency_resolver
+        #: How futures among arguments are replaced.
+        self.resolver = config.dependency_resolver
         self._cache_default = config.cache_default
         self._memo = Memo(
             self,
@@ -458,7 +459,7 @@ class Flow:
         attempt = task.attempt
         if task.depends:
             try:
-                args, kwargs = substitute(self._resolver, args, kwargs)
+                args, kwargs = substitute(self.resolver, args, kwargs)
             except Exception as error:  # noqa: BLE001 - the user's own resolver, which may raise anything
                 # Not at once: the end of this task may start the next, and so on, each a level deeper.
                 self._mailbox.post(self.fail, task, attempt, error)

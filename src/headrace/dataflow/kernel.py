@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from headrace.compute.executors import LabelledExecutor
     from headrace.core import Transition, Wait
-    from headrace.dataflow.checkpoints import Checkpoints
+    from headrace.dataflow.checkpoints import Checkpoints, ResultSource
     from headrace.dataflow.record import Record
     from headrace.dataflow.reuse import Reuse
 
@@ -81,7 +81,7 @@ class DataFlowKernel:
         self._how: str | None = None
         self._record: Record | None = None
         try:
-            self._record = _record_of(config, self._run_dir, self._run_id)
+            self._record = _record_of(config, self._run_dir, self._run_id, self._log)
         except BaseException:
             self._close_log()
             raise
@@ -272,7 +272,7 @@ class DataFlowKernel:
         """
         return self._checkpoints("checkpoint").checkpoint()
 
-    def load_checkpoints(self, checkpoint_dirs: Sequence[str | os.PathLike[str]]) -> None:
+    def load_checkpoints(self, checkpoint_dirs: Sequence[str | os.PathLike[str] | ResultSource]) -> None:
         """Answer equal calls of cached apps with the results of these checkpoints, too, from now on.
 
         Raises:
@@ -410,10 +410,10 @@ def _check_executors(executors: Iterable[LabelledExecutor], *, new: Iterable[Lab
             )
 
 
-def _record_of(config: Config, run_dir: Path, run_id: str) -> Record | None:
+def _record_of(config: Config, run_dir: Path, run_id: str, log: logging.Logger) -> Record | None:
     from headrace.dataflow.record import open_record  # noqa: PLC0415 - a database takes long to import
 
-    return open_record(config, run_dir, run_id)
+    return open_record(config, run_dir, run_id, log)
 
 
 def _wait_for(tasks: Iterable[Task], deadline: float | None) -> None:

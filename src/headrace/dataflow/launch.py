@@ -25,10 +25,8 @@ class Launch:
     id: str
     #: The program's path; None when it is none, as in a notebook.
     script: str | None
-    #: What `Config(resume="auto")` means.
+    #: What `Config(resume="auto")` means; ``"last"`` is the last run with the same arguments in the same folder.
     resume: str | None = None
-    #: Whether ``"last"`` means the last run with the same arguments and folder, or with any.
-    same_arguments: bool = False
 
     @classmethod
     def here(cls) -> Launch:

@@ -5,16 +5,25 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from headrace.dataflow import current
 from headrace.dataflow.checkpoints import Checkpoints
 from headrace.dataflow.errors import ConfigurationError
 from headrace.dataflow.recorder import Recorder
 from headrace.dataflow.reuse import Reuse
-from headrace.journal import Journal, JournalError, JournalReader, JournalUnavailable, RunRecord, UnknownRun
+from headrace.journal import (
+    Journal,
+    JournalError,
+    JournalReader,
+    JournalUnavailable,
+    RunRecord,
+    RunTaken,
+    UnknownRun,
+)
 
 if TYPE_CHECKING:
     from headrace.dataflow.config import Config
@@ -49,14 +58,22 @@ class Record:
             self.journal.close(how)
 
 
-def open_record(config: Config, run_dir: Path, run_id: str) -> Record | None:
+def open_record(config: Config, run_dir: Path, run_id: str, log: logging.Logger) -> Record | None:
     """Begin the record of a run; return None if it is to have none, or, with a warning, if the default place has none.
 
+    Args:
+        config: the kernel's options.
+        run_dir: the run's directory.
+        run_id: what the run is called.
+        log: the run's log, where it is told what cannot be kept.
+
     Raises:
-        ConfigurationError: the store cannot be used, or there is no such run to resume.
+        ConfigurationError: the store cannot be used, or there is no such run to resume, or one that shares its results
+            goes on.
     """
     launch, ordinal = current.begin()
-    which = launch.resume if config.resume == "auto" else config.resume
+    asked = config.resume != "auto"
+    which = config.resume if asked else launch.resume
     if config.journal is False:
         if which not in {None, "last"}:
             raise ConfigurationError(f"run {which!r} cannot be resumed without a journal: leave journal=False out")
@@ -64,19 +81,19 @@ def open_record(config: Config, run_dir: Path, run_id: str) -> Record | None:
     place = run_dir.parent / _STORE if config.journal is True else config.journal
     assert not isinstance(place, bool)  # noqa: S101 - False has just been dealt with
     try:
-        resumed = None if which is None else _run_to_resume(place, which, launch, ordinal)
-        lineage = run_id if resumed is None else str(resumed.extra.get("lineage", resumed.id))
-        extra = {
-            "face": "dataflow",
-            "run_dir": str(run_dir),
-            "command": list(sys.orig_argv),
-            "lineage": lineage,
-            "resumed": None if resumed is None else resumed.id,
-            "launch": launch.id,
-            "ordinal": ordinal,
-        }
-        run = RunRecord.here(run_id, script=launch.script, versions={"headrace": _version()}, extra=extra)
-        journal = Journal.open(place, run, failure=config.checkpoint_failure)
+        resumed = None if which is None else _run_to_resume(place, which, launch, ordinal, asked=asked)
+        begin = partial(_begin, config, place, run_dir, RunRecord.here(run_id, script=launch.script), log)
+        extra = {"launch": launch.id, "ordinal": ordinal}
+        try:
+            journal = begin(resumed, extra)
+        except RunTaken as error:
+            message = f"a run that shares the results of the one to be resumed goes on: {error}"
+            if which != "last" or asked:
+                raise ConfigurationError(f"{message}; or resume none, with resume=None") from error
+            logger.warning("%s; this one resumes none", message)
+            log.warning("%s; this one resumes none", message)
+            resumed = None
+            journal = begin(None, extra)
     except JournalUnavailable as error:
         if config.journal is not True or which not in {None, "last"}:
             raise ConfigurationError(f"{error}; choose another place with Config(journal=...)") from error
@@ -92,8 +109,9 @@ def open_record(config: Config, run_dir: Path, run_id: str) -> Record | None:
     try:
         checkpoints = Checkpoints(
             journal,
-            lineage,
+            str(journal.run.extra["lineage"]),
             run_dir,
+            log,
             mode=config.checkpoint_mode,
             period=config.checkpoint_seconds,
             failure=config.checkpoint_failure,
@@ -103,8 +121,38 @@ def open_record(config: Config, run_dir: Path, run_id: str) -> Record | None:
     except BaseException:
         journal.close("not begun")
         raise
-    reuse = Reuse() if resumed is None else Reuse(resumed.id, Path(str(resumed.extra.get("run_dir", resumed.id))).name)
+    reuse = Reuse() if resumed is None else Reuse(resumed.id, _name_of(resumed))
     return Record(journal, Recorder(journal), checkpoints, reuse)
+
+
+def _begin(  # noqa: PLR0917 - all that makes a run
+    config: Config,
+    place: str | os.PathLike[str],
+    run_dir: Path,
+    run: RunRecord,
+    log: logging.Logger,
+    resumed: RunRecord | None,
+    extra: dict[str, Any],
+) -> Journal:
+    """Open the journal of a run that resumes another, or none. Raises what `Journal.open` does."""
+    lineage = run.id if resumed is None else str(resumed.extra.get("lineage", resumed.id))
+    extra = {
+        "face": "dataflow",
+        "run_dir": str(run_dir),
+        "command": list(sys.orig_argv),
+        "lineage": lineage,
+        "resumed": None if resumed is None else resumed.id,
+        **extra,
+    }
+    run = replace(run, versions={**run.versions, "headrace": _version()}, extra=extra)
+    # Two that stored results of the same calls at once would put theirs in the place of those that the other's users
+    # have seen.
+    claim = f"lineage-{lineage}"
+    return Journal.open(place, run, claim=claim, failure=config.checkpoint_failure, on_error=partial(log.error, "%s"))
+
+
+def _name_of(run: RunRecord) -> str:
+    return Path(str(run.extra.get("run_dir", run.id))).name
 
 
 def _version() -> str:
@@ -113,7 +161,9 @@ def _version() -> str:
     return str(vars(package)["__version__"])
 
 
-def _run_to_resume(place: str | os.PathLike[str], which: str, launch: Launch, ordinal: int) -> RunRecord | None:
+def _run_to_resume(
+    place: str | os.PathLike[str], which: str, launch: Launch, ordinal: int, *, asked: bool
+) -> RunRecord | None:
     """Return the run that is meant; None if it is the last one, and there is none.
 
     Raises:
@@ -127,7 +177,8 @@ def _run_to_resume(place: str | os.PathLike[str], which: str, launch: Launch, or
         raise ConfigurationError(f"run {which!r} cannot be resumed: there is no journal {os.fspath(place)}") from None
     with reader:
         if which == "last":
-            return next((run for run in reader.runs() if _is_same_work(run, launch, ordinal)), None)
+            runs = (run for run in reader.runs() if run.script == launch.script)
+            return next(runs if asked else (run for run in runs if _is_same_work(run, launch, ordinal)), None)
         try:
             return _named(reader, which)
         except UnknownRun as error:
@@ -136,9 +187,9 @@ def _run_to_resume(place: str | os.PathLike[str], which: str, launch: Launch, or
 
 def _is_same_work(run: RunRecord, launch: Launch, ordinal: int) -> bool:
     """Tell whether the run was of the same kernel of an earlier launch of the same program."""
-    if run.extra.get("launch") == launch.id or run.extra.get("ordinal") != ordinal or run.script != launch.script:
+    if run.extra.get("launch") == launch.id or run.extra.get("ordinal") != ordinal:
         return False
-    return not launch.same_arguments or (run.argv[1:] == tuple(sys.argv[1:]) and run.cwd == str(Path.cwd()))
+    return run.argv[1:] == tuple(sys.argv[1:]) and run.cwd == str(Path.cwd())
 
 
 def _named(reader: JournalReader, which: str) -> RunRecord:

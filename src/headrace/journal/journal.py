@@ -92,6 +92,7 @@ class Journal:
         place: str | os.PathLike[str],
         run: RunRecord,
         *,
+        claim: str | None = None,
         failure: Literal["fail", "warn"] = "fail",
         on_error: Callable[[JournalError], None] | None = None,
         buffer_bytes: int = 64 << 20,
@@ -104,6 +105,8 @@ class Journal:
         Args:
             place: the path of a SQLite file, whose folder must be there, or a ``postgresql://`` URL.
             run: what to write; `RunRecord.here` makes one.
+            claim: a name, of the same letters as a run's id, that one journal in the store has at a time, until it is
+                closed or its process dies.
             failure: what `flush`, `wait_for_room` and `close` do while writing fails: raise, or log a warning.
             on_error: told, on the writer's thread, when writing begins to fail, once for each outage.
             buffer_bytes: about how much may wait to be written before `wait_for_room` waits.
@@ -113,7 +116,7 @@ class Journal:
             clock: stamps what is written.
 
         Raises:
-            RunTaken: another writer has this run.
+            RunTaken: another writer has this run, or what is claimed. Nothing is written of this one then.
             StoreRefused: the store is another user's, or others may write to it.
             NewerSchema: a newer Headrace has written it.
             DamagedStore: it does not read, and could not be salvaged.
@@ -121,6 +124,8 @@ class Journal:
         """
         store = open_store(place, patience=patience, signing_key=signing_key)
         try:
+            if claim is not None:
+                store.claim(claim)
             opened = store.begin(run)
         except BaseException:
             store.close()

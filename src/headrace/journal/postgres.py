@@ -115,6 +115,7 @@ class PostgresStore:
         self.files: ResultFiles | None = None
         self._patience = patience
         self._taken: dict[int, str] = {}
+        self._claims: list[str] = []
         self._idle: SimpleQueue[Any] = SimpleQueue()
         self._abandoned: list[object] = []
         self._unsynced = False
@@ -131,7 +132,7 @@ class PostgresStore:
     def begin(self, run: RunRecord) -> OpenedRun:
         """Take the run for writing."""
         with self._told("begin a run in"):
-            self._take(run.id)
+            self._take(run.id, self._writer)
             with self._writer.transaction():
                 ((number, projected),) = self._writer.execute(
                     "INSERT INTO run (id, argv, cwd, script, versions, host, username, pid, began, extra) "
@@ -162,8 +163,8 @@ class PostgresStore:
         """Whether a living writer has the run open."""
         return bool(self._holders(run_id))
 
-    def _take(self, run_id: str) -> None:
-        ((taken,),) = self._writer.execute("SELECT pg_try_advisory_lock(%s)", (_lock_of(run_id),)).fetchall()
+    def _take(self, run_id: str, connection: Any) -> None:  # noqa: ANN401 - a connection of psycopg's
+        ((taken,),) = connection.execute("SELECT pg_try_advisory_lock(%s)", (_lock_of(run_id),)).fetchall()
         if not taken:
             holders = ", ".join(
                 f"session {pid} from {address or 'this machine'}" for pid, address in self._holders(run_id)
@@ -310,6 +311,29 @@ class PostgresStore:
         text = str(value)
         return int(text[1:]) - _MIDDLE if text.startswith("i") else text[1:]
 
+    def claim(self, name: str) -> None:
+        """Take a name that one open store has at a time, until it is closed."""
+        with self._told("lock a name in"):
+            self._connected()
+            self._take(name, self._writer)
+            self._claims.append(name)
+
+    @contextmanager
+    def taken(self, run_id: str) -> Iterator[None]:
+        """While this is entered, nobody writes the run."""
+        with self._told("lock a run of"):
+            connection = self._connect()
+        try:
+            with self._told("lock a run of"):
+                self._take(run_id, connection)
+            yield
+        finally:
+            connection.close()
+
+    def compact(self) -> bool:
+        """Nothing: the server sees to that by itself."""
+        return False
+
     def new_files(self) -> AbstractContextManager[None]:
         """There are no files."""
         return nullcontext()
@@ -347,8 +371,8 @@ class PostgresStore:
         """Connect again if the connection was lost, and take again what was taken."""
         if self._writer.closed or self._writer.broken:
             self._writer = self._connect()
-            for run_id in self._taken.values():
-                self._take(run_id)
+            for run_id in (*self._taken.values(), *self._claims):
+                self._take(run_id, self._writer)
 
     def _migrate(self) -> None:
         with self._writer.transaction():

@@ -70,6 +70,7 @@ class SQLiteStore:
         self._must_exist = must_exist
         self._patience = patience
         self._leases: dict[int, FileLease] = {}
+        self._claims: list[FileLease] = []
         self._idle: SimpleQueue[sqlite3.Connection] = SimpleQueue()
         self._abandoned: list[object] = []
         self._synchronous = ""
@@ -109,6 +110,11 @@ class SQLiteStore:
         """Whether a living writer has the run open."""
         with self._told("read the locks of"):
             return is_held(self._locks / f"{run_id}.lock")
+
+    def claim(self, name: str) -> None:
+        """Take a name that one open store has at a time, until it is closed."""
+        with self._told("lock a name in"):
+            self._claims.append(self._lease(name))
 
     @contextmanager
     def taken(self, run_id: str) -> Iterator[None]:
@@ -317,7 +323,7 @@ class SQLiteStore:
 
     def forked(self) -> None:
         """Let go, in a forked child, of what belongs to the parent: its connections are kept open, and never used."""
-        for lease in self._leases.values():
+        for lease in (*self._leases.values(), *self._claims):
             lease.forked()
         self._file.close()
         self._abandoned += [self._writer, self._idle]
@@ -325,9 +331,10 @@ class SQLiteStore:
 
     def close(self) -> None:
         """Close all connections, and give up all runs that have not been ended."""
-        for lease in self._leases.values():
+        for lease in (*self._leases.values(), *self._claims):
             lease.release()
         self._leases.clear()
+        self._claims.clear()
         with suppress(Empty):
             while True:
                 self._idle.get_nowait().close()

@@ -80,6 +80,18 @@ class Store(Protocol):
         """Whether a living writer has the run open."""
         ...
 
+    def claim(self, name: str) -> None:
+        """Take a name that one open store has at a time, until it is closed. Raises `RunTaken`."""
+        ...
+
+    def taken(self, run_id: str) -> AbstractContextManager[None]:
+        """While this is entered, nobody writes the run. Raises `RunTaken` while a living writer has it."""
+        ...
+
+    def compact(self) -> bool:
+        """Give the space of what was removed back, if nobody else has the store open; tell whether it is done."""
+        ...
+
     def new_files(self) -> AbstractContextManager[None]:
         """While this is entered, no `sweep` runs: a file may be written, and then referred to."""
         ...

@@ -1,0 +1,34 @@
+"""The directories by which the results of runs are known."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    import os
+
+__all__ = ["FOLDER", "REFERENCE", "get_all_checkpoints", "get_last_checkpoint"]
+
+#: The directory in a run's own, which Parsl has too.
+FOLDER: Final = "checkpoint"
+#: The file in it that says where the run's results are.
+REFERENCE: Final = "headrace.json"
+
+
+def get_all_checkpoints(rundir: str | os.PathLike[str] = "runinfo") -> list[str]:
+    """Return the checkpoint directories of all runs under `rundir`, the oldest first."""
+    found = []
+    with suppress(FileNotFoundError):
+        runs = [entry for entry in Path(rundir).iterdir() if entry.name.isdecimal()]
+        for run in sorted(runs, key=lambda entry: int(entry.name)):
+            folder = run / FOLDER
+            if (folder / REFERENCE).exists() or (folder / "tasks.pkl").exists():
+                found.append(str(folder.absolute()))
+    return found
+
+
+def get_last_checkpoint(rundir: str | os.PathLike[str] = "runinfo") -> list[str]:
+    """Return the checkpoint directory of the last run under `rundir` that has one, in a list; else an empty list."""
+    return get_all_checkpoints(rundir)[-1:]
