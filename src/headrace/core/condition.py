@@ -63,16 +63,23 @@ class SmallCondition(RLock):  # type: ignore[misc]  # typeshed calls it final; C
         levels = None
         notified = False
         try:
-            levels = self._release_save()  # type: ignore[attr-defined]  # as threading.Condition does
-            notified = acquire(sleeper, timeout)
-            return notified
+            try:
+                levels = self._release_save()  # type: ignore[attr-defined]  # as threading.Condition does
+                notified = acquire(sleeper, timeout)
+                return notified
+            finally:
+                self._take_again(levels)
         finally:
-            if not self._is_owned():  # type: ignore[attr-defined]  # an interrupt may have come before the release
-                # It was taken once, if the interrupt came before that was noted: nobody here takes it more often.
-                self._acquire_restore(levels or (1, get_ident()))  # type: ignore[attr-defined]  # as Condition does
+            # Whatever cut that short, the caller has the lock.
+            self._take_again(levels)
             # Whoever notified just after the time was up has taken the list away.
             if not notified and self._sleepers is not None and sleeper in self._sleepers:
                 self._sleepers.remove(sleeper)
+
+    def _take_again(self, levels: tuple[int, int] | None) -> None:
+        if not self._is_owned():  # type: ignore[attr-defined]  # an interrupt may have come before the release
+            # It was taken once, if the interrupt came before that was noted: nobody here takes it more often.
+            self._acquire_restore(levels or (1, get_ident()))  # type: ignore[attr-defined]  # as Condition does
 
     def notify_all(self) -> None:
         """Wake all that wait. The lock must be held."""

@@ -23,7 +23,7 @@ import headrace
 from headrace import AppFuture, Backoff, DataFlowKernel, ThreadPoolExecutor, join_app, python_app
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
     from types import FrameType
     from typing import Self
@@ -144,6 +144,7 @@ class Deeds:
         self.told: list[threading.Event] = []
         self.gate: Future[int] = Future()
         self.failures = 0
+        self.calls = 0
 
     def submit(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> AppFuture[Any]:
         future = self.kernel.submit(func, *args, **kwargs)
@@ -194,6 +195,17 @@ class Deeds:
         self.told.append(told)
         root.cancel()
 
+    def calls_that_are_kept(self) -> None:
+        """One whose result is stored, an equal one, one that depends on both, and one whose result cannot be stored."""
+        cached = python_app(data_flow_kernel=self.kernel, cache=True)
+        kept = cached(count)
+        self.calls += 1
+        self.futures.append(kept(self.calls))
+        self.futures.append(kept(self.calls))
+        self.submit(count, self.futures[-1], inputs=[self.futures[-2]])
+        self.futures.append(join_app(data_flow_kernel=self.kernel, cache=True)(lambda n: [kept(n)])(self.calls))
+        self.futures.append(cached(unkept)(self.calls))
+
     def parts_and_files(self) -> None:
         future = self.submit(lambda **_: ["part"], outputs=["a.txt"])
         self.futures += [future[0], future.outputs[0]]
@@ -201,6 +213,10 @@ class Deeds:
 
 def count(x: int, inputs: Any = ()) -> int:
     return x + 1
+
+
+def unkept(_: int) -> Any:
+    return threading.Lock()
 
 
 def fail(*_: Any) -> None:
@@ -227,8 +243,10 @@ class Setting:
             self.kernel = None
         if self.kernel is None:
             options: Any = {"max_in_flight": 4} if self.kind == "bounded" else {}
-            executor = Inline("one", 1) if self.kind == "inline" else ThreadPoolExecutor("one", 1)
+            executor = Inline("one", 1) if self.kind in {"inline", "kept"} else ThreadPoolExecutor("one", 1)
             self.kernel = self.make_kernel(executor, internal_tasks_max_threads=1, cleanup_timeout=2, **options)
+            if self.kind == "kept":
+                do_all_here(self.kernel)
         self.uses += 1
         return Deeds(self.kernel, "one")
 
@@ -242,6 +260,40 @@ class Setting:
             assert not isinstance(future, AppFuture) or future.task_record.ended
         assert all(told.wait(5) for told in deeds.told)
         assert deeds.kernel.submit(count, deeds.kernel.submit(count, 0)).result(5) == 2
+
+
+def do_all_here(kernel: DataFlowKernel) -> None:
+    """Have the thread that submits learn of keys, of pickled results, and that they are on disk.
+
+    What leads to that is done by workers, where no signal comes: it is done here too, and not interrupted.
+    """
+    flow: Any = kernel._flow
+    work, shutdown = flow._mailbox.work, flow.internal.shutdown
+    tracers: list[Any] = []
+
+    class Worker(Inline):
+        def execute(self, *args: Any) -> None:
+            tracers.append(sys.gettrace())
+            sys.settrace(None)
+            super().execute(*args)
+            sys.settrace(tracers.pop())
+
+    def work_on() -> None:
+        if tracers and sys.gettrace() is None:
+            sys.settrace(tracers[-1])
+            try:
+                work()
+            finally:
+                # After an interrupt there is none any more.
+                tracers[-1] = sys.gettrace()
+                sys.settrace(None)
+        else:
+            work()
+
+    flow._mailbox.work = work_on
+    flow.internal = Worker("_internal", 1)
+    flow.internal.shutdown = shutdown
+    flow.saving._checkpoints.barrier = lambda told: told(None)
 
 
 def interrupt(setting: Setting, deed: str, event: int, *, opcodes: bool) -> bool:
@@ -269,6 +321,17 @@ def test_an_interrupt_at_any_line_of_a_submit_loses_nothing(make_kernel: Any, ki
     setting = Setting(make_kernel, kind)
     event = 0
     while interrupt(setting, deed, event, opcodes=False):
+        event += STEP
+
+    assert event > 20
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("opcodes", [False, True])
+def test_an_interrupt_while_a_result_is_stored_loses_nothing(make_kernel: Any, opcodes: bool) -> None:  # noqa: FBT001
+    setting = Setting(make_kernel, "kept")
+    event = 0
+    while interrupt(setting, "calls_that_are_kept", event, opcodes=opcodes):
         event += STEP
 
     assert event > 20
@@ -450,8 +513,34 @@ def test_real_interrupts_in_the_middle_of_submits_lose_nothing(run_script: Any) 
     assert ended.stdout == "0 0\n", ended.stderr
 
 
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[[str], subprocess.Popen[str]]]:
+    """Starts a program, and waits for its first line. However a test ends, its programs do not outlive it."""
+    programs: list[subprocess.Popen[str]] = []
+
+    def start(script: str) -> subprocess.Popen[str]:
+        program = subprocess.Popen(
+            [sys.executable, "-c", textwrap.dedent(script)],
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        programs.append(program)
+        assert program.stdout is not None
+        program.stdout.readline()
+        return program
+
+    yield start
+    for program in programs:
+        with program:
+            program.kill()
+
+
 @pytest.mark.parametrize("round_", range(3))
-def test_ctrl_c_in_the_middle_of_submitting_ends_the_program(tmp_path: Path, round_: int) -> None:
+def test_ctrl_c_in_the_middle_of_submitting_ends_the_program(
+    start: Callable[[str], subprocess.Popen[str]], round_: int
+) -> None:
     script = """
         from headrace import Config, load
 
@@ -461,17 +550,9 @@ def test_ctrl_c_in_the_middle_of_submitting_ends_the_program(tmp_path: Path, rou
             while True:
                 future = kernel.submit(lambda x: x, future)
     """
-    program = subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(script)],
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert program.stdout is not None
-    program.stdout.readline()
+    program = start(script)
 
-    os.kill(program.pid, signal.SIGINT)
+    program.send_signal(signal.SIGINT)
     _, errors = program.communicate(timeout=20)
 
     assert program.returncode == -signal.SIGINT
@@ -479,7 +560,9 @@ def test_ctrl_c_in_the_middle_of_submitting_ends_the_program(tmp_path: Path, rou
     assert "Exception ignored" not in errors
 
 
-def test_ctrl_c_while_waiting_for_the_last_tasks_cleans_up(tmp_path: Path) -> None:
+def test_ctrl_c_while_waiting_for_the_last_tasks_cleans_up(
+    start: Callable[[str], subprocess.Popen[str]], tmp_path: Path
+) -> None:
     script = """
         import threading
         from headrace import Config, ThreadPoolExecutor, load
@@ -490,17 +573,9 @@ def test_ctrl_c_while_waiting_for_the_last_tasks_cleans_up(tmp_path: Path) -> No
             kernel.submit(int)
             both.set()
     """
-    program = subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(script)],
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert program.stdout is not None
-    program.stdout.readline()
+    program = start(script)
 
-    os.kill(program.pid, signal.SIGINT)
+    program.send_signal(signal.SIGINT)
     _, errors = program.communicate(timeout=20)
 
     assert (program.returncode, errors.endswith("KeyboardInterrupt\n")) == (-signal.SIGINT, True)
