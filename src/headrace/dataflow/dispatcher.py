@@ -45,10 +45,10 @@ class Slot:
     capacity: float = float("inf")
     #: The tasks that have a place on it. A set, not a count: taking and giving back can be repeated.
     tasks: set[Task] = field(default_factory=set)
-    #: The lanes that may use it.
-    lanes: list[_Lane] = field(default_factory=list)
     #: Those of them that asked for resources of their own.
     demanding: set[Task] = field(default_factory=set)
+    #: The lanes that may use it.
+    lanes: list[_Lane] = field(default_factory=list)
     #: What it can give out; None: places only.
     resources: Resources | None = field(init=False, default=None)
     #: The lanes whose first task has been overtaken so often that this executor is kept for it, since they came to it.

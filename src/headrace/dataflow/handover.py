@@ -50,9 +50,7 @@ class Handover:
         self, task: Task, attempt: int, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> None:
         """Hand one attempt over. Does not block. Raises whatever the executor refuses it with."""
-        walltime = task.options.walltime
-        if walltime is not None and not task.options.command:
-            func = WithWalltime(func, walltime, str(task))
+        func = _within_walltime(task, func)
         stoppable = self._executor.execute(func, args, kwargs, partial(self._ended, task, attempt))
         if stoppable is not None:
             task.exec_future = stoppable
@@ -97,9 +95,7 @@ class HandoverByThread(Handover):
         self, task: Task, attempt: int, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> None:
         """Have the thread hand one attempt over."""
-        walltime = task.options.walltime
-        if walltime is not None and not task.options.command:
-            func = WithWalltime(func, walltime, str(task))
+        func = _within_walltime(task, func)
         task.exec_future = handing_over = _HandingOver()
         self._thread.execute(self._submit, (task, attempt, handing_over, func, args, kwargs), {}, log_error)
 
@@ -189,6 +185,12 @@ def in_terms_of_apps(error: BaseException) -> BaseException:
     known = AppTimeout(str(error)) if isinstance(error, WalltimeExceeded) else BadStdStreamFile(str(error))
     known.__cause__ = error
     return known
+
+
+def _within_walltime(task: Task, func: Callable[..., Any]) -> Callable[..., Any]:
+    """Return what is to be called where the executor enforces no walltime; a command's supervisor does."""
+    walltime = task.options.walltime
+    return func if walltime is None or task.options.command else WithWalltime(func, walltime, str(task))
 
 
 def _limits(task: Task, kwargs: dict[str, Any]) -> CallSpec:

@@ -9,7 +9,6 @@ import os
 import signal
 import sys
 import threading
-import time
 from concurrent.futures import CancelledError
 from concurrent.futures import ProcessPoolExecutor as StandardPool
 from concurrent.futures import ThreadPoolExecutor as ThreadPool
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.integration.helpers import alive, soon
 
 from headrace import (
     AppBadFormatting,
@@ -36,29 +36,11 @@ from headrace import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from headrace import DataFlowKernel
 
 WAIT = 20
-
-
-def soon(holds: Callable[[], bool]) -> bool:
-    """Tell whether it comes to hold within a time in which it should."""
-    deadline = time.monotonic() + WAIT
-    while not holds():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.005)
-    return True
-
-
-def alive(pid: int) -> bool:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()[0]
-    except OSError:
-        return False
-    return state not in {"Z", "X"}
 
 
 def pids_in(file: Path, count: int) -> list[int]:

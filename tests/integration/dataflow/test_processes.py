@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.integration.helpers import alive, soon
 
 from headrace import (
     AUTO_LOGNAME,
@@ -35,29 +36,9 @@ from headrace import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from headrace import DataFlowKernel
 
 WAIT = 30
-
-
-def soon(holds: Callable[[], bool]) -> bool:
-    """Tell whether it comes to hold within a time in which it should."""
-    deadline = time.monotonic() + WAIT
-    while not holds():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.005)
-    return True
-
-
-def alive(pid: int) -> bool:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()[0]
-    except OSError:
-        return False
-    return state not in {"Z", "X"}
 
 
 @pytest.fixture

@@ -9,13 +9,13 @@ import subprocess
 import sys
 import textwrap
 import threading
-import time
 from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
+from tests.integration.helpers import soon
 
 from headrace.compute.executors import ProcessPoolExecutor
 
@@ -145,28 +145,9 @@ def open_files() -> set[str]:
     return {fd.name for fd in fds.iterdir() if fd.exists() or fd.is_symlink()}
 
 
-def is_alive(pid: int) -> bool:
-    """Tell whether there is such a process, and it has not ended."""
-    try:
-        status = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return False
-    return status.rpartition(")")[2].split()[0] not in {"Z", "X"}
-
-
-def eventually(condition: Callable[[], bool], seconds: float = WAIT) -> bool:
-    """Wait until the condition holds; return False if it does not within the time."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.005)
-    return True
-
-
 def pid_in(file: Path) -> int:
     """Wait until a process id stands in the file, and return it."""
-    assert eventually(lambda: file.exists() and file.read_text(encoding="ascii").endswith("\n"))
+    assert soon(lambda: file.exists() and file.read_text(encoding="ascii").endswith("\n"))
     return int(file.read_text(encoding="ascii"))
 
 

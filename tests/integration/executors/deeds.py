@@ -8,12 +8,11 @@ import signal
 import time
 from typing import TYPE_CHECKING
 
+from tests.integration.helpers import soon
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-#: How long to wait, in seconds, for what should come soon.
-PATIENCE = 20
 
 
 def kill() -> None:
@@ -54,10 +53,7 @@ def hold_stubbornly(file: Path) -> None:
 def meet(mine: Path, other: Path) -> bool:
     """Say that it is here, and wait for the other."""
     mine.touch()
-    deadline = time.monotonic() + PATIENCE
-    while not other.exists() and time.monotonic() < deadline:
-        time.sleep(0.005)
-    return other.exists()
+    return soon(other.exists)
 
 
 def give(number: int) -> int:

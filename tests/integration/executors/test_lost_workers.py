@@ -7,8 +7,9 @@ import signal
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.integration.executors.conftest import WAIT, eventually, is_alive, pid_in
+from tests.integration.executors.conftest import WAIT, pid_in
 from tests.integration.executors.deeds import crash, kill, leave, pid_after
+from tests.integration.helpers import alive, soon
 
 from headrace.compute.executors import CallSpec, WorkerLost
 
@@ -82,7 +83,7 @@ def test_what_the_lost_call_had_started_is_ended(run: Run, tmp_path: Path) -> No
         os._exit(1)
 
     assert isinstance(run(start_and_die).error(), WorkerLost)
-    assert eventually(lambda: not is_alive(pid_in(file)))
+    assert soon(lambda: not alive(pid_in(file)))
 
 
 def test_a_result_that_was_sent_before_the_death_counts(pool: ProcessPoolExecutor) -> None:

@@ -12,8 +12,9 @@ from concurrent.futures import wait
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.integration.executors.conftest import WAIT, eventually, is_alive, pid_in
+from tests.integration.executors.conftest import WAIT, pid_in
 from tests.integration.executors.deeds import hold, pid_after
+from tests.integration.helpers import alive, soon
 
 from headrace.compute.executors import ExecutorBroken, LimitingExecutor, ProcessPoolExecutor, WorkerLost
 from headrace.compute.nursery import NurseryLost
@@ -96,7 +97,7 @@ def test_when_the_nursery_is_killed_running_calls_are_lost_and_others_go_on(
 
     assert isinstance(running.exception(WAIT), WorkerLost)
     assert [pool.submit(abs, -number).result(WAIT) for number in range(10)] == list(range(10))
-    assert eventually(lambda: not is_alive(pid))
+    assert soon(lambda: not alive(pid))
 
 
 def test_the_nursery_may_be_killed_again_and_again(pool: ProcessPoolExecutor) -> None:
@@ -134,7 +135,7 @@ def test_where_workers_end_before_they_are_ready_calls_end_with_that(
 def _nursery_of(pool: ProcessPoolExecutor) -> int:
     loop = pool._loop
     assert loop is not None
-    assert eventually(lambda: loop._crew.nursery is not None)
+    assert soon(lambda: loop._crew.nursery is not None)
     assert loop._crew.nursery is not None
     return loop._crew.nursery.pid
 
@@ -185,7 +186,7 @@ def test_when_its_owner_is_killed_no_worker_lives_on(tmp_path: Path, option: str
         owner.kill()
         owner.wait()
     try:
-        assert eventually(lambda: not any(is_alive(pid) for pid in pids[:4]))
+        assert soon(lambda: not any(alive(pid) for pid in pids[:4]))
     finally:
         for pid in pids[4:]:
             os.kill(pid, signal.SIGKILL)
@@ -212,7 +213,7 @@ def test_the_end_of_its_owners_interpreter_ends_the_workers(run_script: RunScrip
     """)
 
     assert (done.returncode, done.stderr) == (0, "")
-    assert eventually(lambda: not is_alive(pid_in(tmp_path / "pid")))
+    assert soon(lambda: not alive(pid_in(tmp_path / "pid")))
 
 
 def test_a_fork_of_the_owner_takes_no_calls_and_ends_nothing(pool: ProcessPoolExecutor) -> None:

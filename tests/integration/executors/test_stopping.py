@@ -10,8 +10,9 @@ from concurrent.futures import CancelledError, wait
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.integration.executors.conftest import WAIT, eventually, is_alive, pid_in, runner
+from tests.integration.executors.conftest import WAIT, pid_in, runner
 from tests.integration.executors.deeds import append, hold, hold_stubbornly, meet
+from tests.integration.helpers import alive, soon
 
 from headrace.compute.executors import CallSpec, WalltimeExceeded, WorkerLost
 
@@ -32,7 +33,7 @@ def test_a_running_call_can_be_cancelled(run: Run, tmp_path: Path) -> None:
     assert told.stoppable is not None
     assert told.stoppable.cancel()
     assert isinstance(told.error(), CancelledError)
-    assert not is_alive(pid)
+    assert not alive(pid)
 
 
 def test_a_call_that_blocks_in_native_code_can_be_cancelled(run: Run, tmp_path: Path) -> None:
@@ -42,7 +43,7 @@ def test_a_call_that_blocks_in_native_code_can_be_cancelled(run: Run, tmp_path: 
     assert told.stoppable is not None
     assert told.stoppable.cancel()
     assert isinstance(told.error(), CancelledError)
-    assert not is_alive(pid)
+    assert not alive(pid)
 
 
 def test_what_a_cancelled_call_had_started_is_ended(run: Run, tmp_path: Path) -> None:
@@ -58,7 +59,7 @@ def test_what_a_cancelled_call_had_started_is_ended(run: Run, tmp_path: Path) ->
     assert told.stoppable is not None
     told.stoppable.cancel()
     assert isinstance(told.error(), CancelledError)
-    assert eventually(lambda: not is_alive(pid))
+    assert soon(lambda: not alive(pid))
 
 
 def test_a_waiting_call_that_is_cancelled_never_begins(make_pool: MakePool, tmp_path: Path) -> None:
@@ -81,7 +82,7 @@ def test_no_call_is_stuck_behind_a_long_one(make_pool: MakePool, tmp_path: Path)
     """Whichever worker it waits in front of: another that is free makes it."""
     run = runner(make_pool(2))
     long = [run(meet, tmp_path / name, tmp_path / f"{name}-end") for name in "ab"]
-    assert eventually(lambda: (tmp_path / "a").exists() and (tmp_path / "b").exists())
+    assert soon(lambda: (tmp_path / "a").exists() and (tmp_path / "b").exists())
     waiting = [run(abs, -number) for number in range(6)]
 
     (tmp_path / "b-end").touch()
@@ -143,7 +144,7 @@ def test_cancelling_a_future_stops_its_call(pool: ProcessPoolExecutor, tmp_path:
     assert future.cancel()
     assert future.cancelled()
     assert wait([future], WAIT).done == {future}
-    assert eventually(lambda: not is_alive(pid))
+    assert soon(lambda: not alive(pid))
 
 
 def test_a_future_of_a_call_that_has_ended_cannot_be_cancelled(pool: ProcessPoolExecutor) -> None:
@@ -159,7 +160,7 @@ def test_a_call_that_exceeds_its_walltime_is_stopped(run: Run, tmp_path: Path) -
     error = told.error()
     assert isinstance(error, WalltimeExceeded)
     assert str(error) == "fit exceeded its walltime of 0.3 s and was stopped"
-    assert not is_alive(pid_in(tmp_path / "pid"))
+    assert not alive(pid_in(tmp_path / "pid"))
 
 
 def test_a_call_within_its_walltime_is_left_alone(run: Run) -> None:

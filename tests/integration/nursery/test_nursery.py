@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.integration.helpers import alive, until
 
 from headrace.compute.nursery import Born, Exited, NotBorn, Nursery, NurseryLost
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 pytestmark = pytest.mark.slow
 
@@ -26,22 +27,6 @@ HERE = Path(__file__).parent
 CLONE = HERE.parents[2]
 
 Event = Born | NotBorn | Exited
-
-
-def until(condition: Callable[[], object], what: str, seconds: float = 20.0) -> None:
-    """Wait for a condition that nothing announces."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"waited in vain for {what}"
-        time.sleep(0.005)
-
-
-def alive(pid: int) -> bool:
-    """Whether a process is there and has not ended."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 class Owner:
