@@ -6,7 +6,7 @@ import logging
 import os
 from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import count
+from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -40,10 +40,10 @@ class Findings:
     words: dict[tuple[int, int], tuple[Any, ...]] = field(default_factory=dict)
 
 
-def find(database: bytes, log: bytes, signing_key: bytes) -> Findings:
-    """Look for rows that are what they were when they were written."""
+def find(database: bytes, logs: Iterable[bytes], signing_key: bytes) -> Findings:
+    """Look for rows that are what they were when they were written, in a file and what has been its write-ahead log."""
     findings = Findings()
-    for row in rows_of(database, log):
+    for row in chain.from_iterable(rows_of(database, log) for log in logs):
         try:
             _sort(findings, row, signing_key)
         except (TypeError, ValueError, AttributeError, UnicodeEncodeError):
@@ -122,14 +122,17 @@ def _insert(connection: sqlite3.Connection, into: str, rows: dict[Any, tuple[Any
         )
 
 
-def set_aside(path: Path) -> Path:
-    """Keep a damaged file, and its write-ahead log, under another name; return that. Nothing is in its place then."""
-    kept = next(
-        name for name in (path.with_name(f"{path.name}.damaged-{number}") for number in count(1)) if not name.exists()
-    )
-    for end in ("-wal", ""):
-        with suppress(FileNotFoundError):
-            os.link(f"{path}{end}", f"{kept}{end}")
+def set_aside(path: Path, log: Path) -> Path:
+    """Keep a damaged file, and a copy of its write-ahead log, under another name too; return that.
+
+    The file is to be replaced by another, which SQLite will not take its log for: that is removed.
+    """
+    names = (path.with_name(f"{path.name}.damaged-{number}") for number in count(1))
+    # It has one already if this was begun before.
+    kept = next(name for name in names if not name.exists() or name.samefile(path))
+    for there, name in ((f"{path}-wal", f"{kept}-wal"), (log, f"{kept}-wal"), (path, kept)):
+        with suppress(FileNotFoundError, FileExistsError):
+            os.link(there, name)
     for end in ("-wal", "-shm"):
         with suppress(FileNotFoundError):
             Path(f"{path}{end}").unlink()

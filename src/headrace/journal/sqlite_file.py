@@ -8,9 +8,9 @@ import os
 import re
 import sqlite3
 import stat
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from headrace.journal.carving import lost_frames
 from headrace.journal.errors import NewerSchema, StoreRefused
@@ -18,6 +18,9 @@ from headrace.journal.lease import lock_in_time, try_lock
 from headrace.journal.projection import INCOMING, LATEST, STAGE_SQLITE, STEPS
 from headrace.journal.salvage import Findings, find, put, set_aside
 from headrace.journal.schema import DERIVED, MIGRATIONS, VERSION
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = ["SQLiteFile", "code_of", "is_damage"]
 
@@ -127,6 +130,16 @@ class SQLiteFile:
         connection.executescript(_PROJECT)
         return connection
 
+    @contextmanager
+    def alone(self) -> Iterator[bool]:
+        """Keep others from opening it, if nobody else has it open now; give whether that is so. They wait meanwhile."""
+        alone = try_lock(self._lock, fcntl.LOCK_EX)
+        try:
+            yield alone
+        finally:
+            # Also if it was not to be had: trying may have lost what was held.
+            fcntl.flock(self._lock, fcntl.LOCK_SH)
+
     def note_damage(self) -> None:
         """Have it looked through when it is opened next, however large it is."""
         with suppress(OSError):
@@ -153,23 +166,45 @@ class SQLiteFile:
 
     def _opened_alone(self) -> sqlite3.Connection:
         """Open while nobody else has the store open: if it is damaged, put that right."""
-        log = _read(f"{self.path}-wal")
+        logs = self._logs()
         try:
             connection = self._opened(check=True)
         except sqlite3.DatabaseError as error:
             if not is_damage(error, opening=True) and not self._is_needlessly_read_only(error):
                 raise
-            return self._salvaged(log, error)
+            connection = self._salvaged(logs, error)
         except ValueError as error:
             # A text, or the message that tells of the damage, is no UTF-8.
-            return self._salvaged(log, error)
-        try:
-            if log:
-                self._salvage_log(connection, log)
-        except BaseException:
-            connection.close()
-            raise
+            connection = self._salvaged(logs, error)
+        else:
+            try:
+                self._salvage_logs(connection, logs)
+            except BaseException:
+                connection.close()
+                raise
+        self._log_copy.unlink(missing_ok=True)
         return connection
+
+    @property
+    def _log_copy(self) -> Path:
+        return self.locks / "log"
+
+    def _logs(self) -> list[bytes]:
+        """Return the write-ahead log, and that of an opening that was cut short if there was one.
+
+        SQLite removes a log, and all behind a damaged place of it, when it closes a file that it cannot read. So there
+        is a copy until what was in it is in the store again.
+        """
+        log, earlier = _read(f"{self.path}-wal"), _read(self._log_copy)
+        if log and not earlier:
+            new = self._log_copy.with_suffix(".new")
+            try:
+                new.write_bytes(log)
+                new.replace(self._log_copy)
+            except OSError:
+                # A full disk, which should not keep a store from being read. Only a kill would make a difference.
+                new.unlink(missing_ok=True)
+        return [log] if earlier in {b"", log} else [log, earlier]
 
     def _refuse_what_is_no_store(self, database: bytes, findings: Findings) -> None:
         """Keep from setting aside what never was a store: whoever named it here made a mistake."""
@@ -185,24 +220,29 @@ class SQLiteFile:
             and os.access(self.path.parent, os.W_OK)
         )
 
-    def _salvage_log(self, connection: sqlite3.Connection, log: bytes) -> None:
-        """Put back what was committed behind a damaged place of the write-ahead log: SQLite stops reading there."""
-        ((_, recovered, _),) = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
-        if recovered < 0 or not lost_frames(log, recovered):
+    def _salvage_logs(self, connection: sqlite3.Connection, logs: list[bytes]) -> None:
+        """Put back what was committed behind a damaged place of a write-ahead log: SQLite stops reading there."""
+        log, *earlier = logs
+        if log:
+            ((_, recovered, _),) = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+            if recovered < 0 or not lost_frames(log, recovered):
+                logs = earlier
+        groups, results = self._put(find(b"", filter(None, logs), self._signing_key), connection)
+        if not groups and not results:
             return
-        groups, results = self._put(find(b"", log, self._signing_key), connection)
         logger.error(
             "the write-ahead log of %s was damaged; %d groups and %d results behind the damage were found whole, and "
             "put back",
             *(str(self.path), groups, results),
         )
 
-    def _salvaged(self, log: bytes, error: Exception) -> sqlite3.Connection:
+    def _salvaged(self, logs: list[bytes], error: Exception) -> sqlite3.Connection:
         database = self.path.read_bytes()
-        findings = find(database, log, self._signing_key)
+        findings = find(database, logs, self._signing_key)
         self._refuse_what_is_no_store(database, findings)
-        fresh = self.path.with_name(f"{self.path.name}.salvaged-{os.getpid()}")
-        for end in ("", "-wal", "-shm"):
+        fresh = self.path.with_name(f"{self.path.name}.salvaged")
+        # What one that was cut short has left: its journal would be taken for this one's.
+        for end in ("", "-journal", "-wal", "-shm"):
             with suppress(FileNotFoundError):
                 Path(f"{fresh}{end}").unlink()
         os.close(os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
@@ -213,7 +253,7 @@ class SQLiteFile:
             groups, results = self._put(findings, connection)
         finally:
             connection.close()
-        kept = set_aside(self.path)
+        kept = set_aside(self.path, self._log_copy)
         fresh.replace(self.path)
         (self.locks / "damaged").unlink(missing_ok=True)
         logger.error(
@@ -224,14 +264,17 @@ class SQLiteFile:
         return self._opened(check=False)
 
     def _put(self, findings: Findings, connection: sqlite3.Connection) -> tuple[int, int]:
+        if not findings.groups and not findings.results and not findings.runs:
+            return 0, 0
         connection.execute("BEGIN IMMEDIATE")
-        found = put(findings, connection)
-        # What is derived is derived again.
-        for table in DERIVED:
-            connection.execute(f"DELETE FROM {table}")  # noqa: S608 - a constant
-        connection.execute("UPDATE run SET projected = 0, damaged = 0")
+        groups, results = put(findings, connection)
+        if groups:
+            # What is derived is derived again.
+            for table in DERIVED:
+                connection.execute(f"DELETE FROM {table}")  # noqa: S608 - a constant
+            connection.execute("UPDATE run SET projected = 0, damaged = 0")
         connection.execute("COMMIT")
-        return found
+        return groups, results
 
     def _opened(self, *, check: bool) -> sqlite3.Connection:
         connection = self._connection(self.path)
@@ -321,7 +364,7 @@ def is_damage(error: sqlite3.Error, *, opening: bool = False) -> bool:
     return code_of(error) in blamed
 
 
-def _read(path: str) -> bytes:
+def _read(path: str | Path) -> bytes:
     try:
         return Path(path).read_bytes()
     except FileNotFoundError:
