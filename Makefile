@@ -7,13 +7,13 @@ SETUP := @scripts/setup
 PARALLEL := --numprocesses=auto --maxprocesses=4 --dist=worksteal
 # What is tried at some places, or a few times, in `make test`, is tried at all of them, or often.
 THOROUGH := HEADRACE_THOROUGH=1 HEADRACE_KILLS=200 HEADRACE_DAMAGES=300
-CRASHES := tests/integration/dataflow/test_signals.py tests/integration/dataflow/test_depth.py tests/integration/journal tests/integration/engines/test_killed.py
+CRASHES := tests/integration/dataflow/test_signals.py tests/integration/dataflow/test_depth.py tests/integration/journal tests/integration/crashes tests/integration/engines/test_killed.py
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 8
 
 setup: ## Make .venv with what check, test, docs and demo need
-	$(SETUP) dev test docs demo processes
+	$(SETUP) dev test docs demo processes metrics tracing
 
 demo: ## Run the example workflow on the standard library's source, and print where its report is
 	$(SETUP) demo processes

@@ -19,7 +19,7 @@ SOURCE = Path(__file__).parents[2] / "src" / "headrace"
 #: From the ground up. Neighbours on one floor do not import each other: faces meet in `core` or in `bridges`.
 HOUSE = (
     {"core"},
-    {"compute", "data", "journal"},
+    {"compute", "data", "journal", "observers"},
     {"testing"},  # imported by tests alone, see `allowed`
     {"dataflow", "experiments", "pipelines", "harvest", "service"},
     {"headrace"},  # the top-level package, which gathers what users hold

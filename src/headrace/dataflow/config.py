@@ -13,6 +13,7 @@ from headrace.compute.executors import ExternalExecutor, LabelledExecutor, Threa
 from headrace.dataflow.errors import ConfigurationError
 from headrace.dataflow.resolver import DependencyResolver
 from headrace.dataflow.retry import Backoff
+from headrace.observers import Observer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -91,6 +92,8 @@ class Config:
     #: What AUTO_LOGNAME means: called with the task and ``"stdout"`` or ``"stderr"``, returns a path, or another of the
     #: forms that these may have. Unless said, ``RUN_DIR/task_logs/NNNN/task_ID_APP[_LABEL].stdout``.
     std_autopath: Callable[[Task, str], Stream] | None = None
+    #: Who is told of every move of every task, each on a thread of its own beside the run.
+    observers: Sequence[Observer] = ()
     #: Whether the run's log is written to ``headrace.log`` in its run directory.
     initialize_logging: bool = True
 
@@ -137,6 +140,8 @@ class Config:
         )
         autopath = self.std_autopath
         _check_kind("std_autopath", autopath is None or callable(autopath), "a function", autopath)
+        observers = self.observers
+        _check_kind("observers", _are_observers(observers), "a list of headrace.observers.Observer", observers)
         timeout = self.cleanup_timeout
         is_timeout = timeout is None or (isinstance(timeout, int | float) and timeout >= 0)
         _check_kind("cleanup_timeout", is_timeout, "a number of seconds, at least 0, or None", timeout)
@@ -203,6 +208,11 @@ def labelled(executor: Any) -> LabelledExecutor:  # noqa: ANN401 - checked here
         msg = f"{executor!r} has no label: write ExternalExecutor('a label', executor)"
         raise ConfigurationError(msg)
     return ExternalExecutor(label, executor)
+
+
+def _are_observers(given: object) -> bool:
+    found = given if isinstance(given, list | tuple) else [None]
+    return all(isinstance(one, Observer) and not isinstance(one, type) for one in found)
 
 
 def _check_whole(name: str, value: object, least: int) -> None:

@@ -137,9 +137,10 @@ class Flow:
         self._scheduler = Scheduler()
         self._foreign: dict[int, ForeignFuture] = {}
         self._foreign_numbers = count()
-        self._observers = Observers(self._scheduler)
+        #: Who is told of every move.
+        self.observers = Observers(self._scheduler)
         if record is not None:
-            self._observers.add(record.recorder.seen)
+            self.observers.add(record.recorder.seen)
         clock = SystemClock()
         self._keeper = Keeper(clock, partial(self.post, self._tick), name)
         self._mailbox = Mailbox(
@@ -238,7 +239,7 @@ class Flow:
 
     def observe(self, callback: Callable[[Transition], None]) -> Callable[[], None]:
         """Have `callback` told of every move of every task; return what ends that."""
-        return self._observers.add(callback)
+        return self.observers.add(callback)
 
     @property
     def in_own_work(self) -> bool:
@@ -433,7 +434,7 @@ class Flow:
                     self._joins.end(task)
         elif isinstance(instruction, Moved):
             if instruction.transition.unit.lifecycle is TASK:
-                self._observers.tell(instruction.transition)
+                self.observers.tell(instruction.transition)
         elif isinstance(instruction, WakeAt):
             self._keeper.wake_at(instruction.at)
         elif self._scheduler.current(instruction):

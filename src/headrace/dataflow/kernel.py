@@ -29,6 +29,7 @@ from headrace.dataflow.rundir import make_run_dir
 from headrace.dataflow.runlog import open_run_log
 from headrace.dataflow.streams import name_outputs, name_streams
 from headrace.dataflow.task import CallOptions, Task, TaskState
+from headrace.observers.audience import PATIENCE
 
 if TYPE_CHECKING:
     import concurrent.futures
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from headrace.dataflow.checkpoints import Checkpoints, ResultSource
     from headrace.dataflow.record import Record
     from headrace.dataflow.reuse import Reuse
+    from headrace.observers import Observer
 
 __all__ = ["DataFlowKernel", "check_function"]
 
@@ -88,9 +90,12 @@ class DataFlowKernel:
         self._flow = Flow(config, self._run_dir, self._log, self._record)
         if self.reuse.resumed is not None:
             self._log.info("run %s (%s) is resumed", self.reuse.name, self.reuse.resumed)
+        self._audience = self._flow.observers.audience(self._run_id, self._run_dir, self._flow.counts)
         self._at_exit = _register_at_exit(self)
         try:
             self.add_executors(config.labelled_executors)
+            for observer in config.observers:
+                self._audience.add(observer)
         except BaseException:
             self._close(timeout=0.0)
             raise
@@ -253,6 +258,17 @@ class DataFlowKernel:
         """
         return self._flow.observe(callback)
 
+    def add_observer(self, observer: Observer) -> Callable[[], None]:
+        """Have an observer told of the run from now on, on a thread of its own; return what ends that.
+
+        It is told of every move of every task, in order, in batches; it may block, and can harm nothing but itself.
+
+        Raises:
+            ObserverRefused: it is no `headrace.observers.Observer`, it observes this run already, or the kernel has
+                been cleaned up.
+        """
+        return self._audience.add(observer)
+
     def log_task_states(self) -> None:
         """Write to the run's log how many tasks are in each state."""
         counts = [f"{number} {state}" for state, number in self.task_state_counts.items() if number]
@@ -326,7 +342,13 @@ class DataFlowKernel:
         self._closed = True
         deadline = None if timeout is None else time.monotonic() + timeout
         raised: BaseException | None = None
-        for step in (self._end_tasks, self._abandon_tasks, self._shut_down_executors, self._end_run):
+        for step in (
+            self._end_tasks,
+            self._abandon_tasks,
+            self._shut_down_executors,
+            self._end_run,
+            self._end_observing,
+        ):
             try:
                 step(deadline)
             except BaseException as error:  # noqa: BLE001 - the first is raised below
@@ -365,6 +387,11 @@ class DataFlowKernel:
         self._close_log()
         atexit.unregister(self._at_exit)
         current.ended(self)
+
+    def _end_observing(self, deadline: float | None) -> None:
+        # Last: one that hangs keeps nothing else from its end.
+        left = PATIENCE if deadline is None else deadline - time.monotonic()
+        self._audience.close(min(PATIENCE, max(_LEAST_TIMEOUT, left)))
 
     def _checkpoints(self, what: str) -> Checkpoints:
         if self._record is None:
