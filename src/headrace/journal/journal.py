@@ -112,7 +112,8 @@ class Journal:
             buffer_bytes: about how much may wait to be written before `wait_for_room` waits.
             patience: how many seconds to wait for others who write to the store before that is a failure.
             signing_key: up to 64 secret bytes that enter every checksum: who can write to the store but has not the
-                key cannot make a result that is taken for one.
+                key cannot make a result that is taken for one. Unless given, the user's own for PostgreSQL (see
+                `own_key`), and none for a file, which is the user's alone.
             clock: stamps what is written.
 
         Raises:

@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from headrace.journal.key import own_key
 from headrace.journal.sqlite import SQLiteStore
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ def open_store(
 ) -> Store:
     """Open the store at a path or a URL; salvage a file that does not read. Raises what `Journal.open` does.
 
+    What is on a server is signed with the user's own key unless another is given: others may write there too.
+
     With `must_exist` it is for reading: nothing is made there, and of a file in a folder that cannot be written to a
     copy is opened.
     """
@@ -31,7 +34,7 @@ def open_store(
         # Only here: SQLite needs nothing to be installed.
         from headrace.journal.postgres import PostgresStore  # noqa: PLC0415 - see above
 
-        return PostgresStore(text, signing_key=signing_key, patience=patience)
+        return PostgresStore(text, signing_key=signing_key or own_key(), patience=patience)
     path = Path(text).absolute()
     if must_exist and path.exists() and not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)):
         return _open_copy(path, patience=patience, signing_key=signing_key)

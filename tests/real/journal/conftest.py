@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from headrace.journal.key import KEY_VARIABLE
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -70,3 +72,9 @@ def server() -> Iterator[Server]:
 @pytest.fixture
 def place(server: Server) -> str:
     return server.new_database()
+
+
+@pytest.fixture(autouse=True)
+def _key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sign with a key of the test's, not with that of whoever runs it."""
+    monkeypatch.setenv(KEY_VARIABLE, str(tmp_path / "key"))

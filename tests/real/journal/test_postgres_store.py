@@ -11,9 +11,19 @@ from tests.integration.journal.suite import *  # noqa: F403 - the tests
 from tests.integration.journal.things import burn, journal_at, lamp, payload_of, wait_until
 from tests.integration.journal.writer import write_and_be_killed
 
-from headrace.journal import Journal, JournalReader, JournalUnavailable, NewerSchema, RunRecord
+from headrace.journal import (
+    CorruptResultError,
+    Journal,
+    JournalReader,
+    JournalUnavailable,
+    NewerSchema,
+    RunRecord,
+)
+from headrace.journal.key import KEY_VARIABLE
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.real.journal.conftest import Server
 
 KILLS = int(os.environ.get("HEADRACE_KILLS", "20"))
@@ -72,3 +82,21 @@ def test_a_password_is_not_repeated_in_messages() -> None:
 
     assert "someone" in str(caught.value)
     assert "secret" not in str(caught.value)
+
+
+def test_what_was_written_without_the_user_s_key_is_not_read(
+    place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Journal.open(place, RunRecord.here()) as journal:
+        journal.result("mine", b"value")
+    monkeypatch.setenv(KEY_VARIABLE, str(tmp_path / "another"))
+    with Journal.open(place, RunRecord.here()) as journal:
+        journal.result("theirs", b"value")
+    monkeypatch.setenv(KEY_VARIABLE, str(tmp_path / "key"))
+
+    with JournalReader.open(place) as reader:
+        found = reader.results.find("mine")
+        assert found is not None
+        assert found.payload == b"value"
+        with pytest.raises(CorruptResultError):
+            reader.results.find("theirs")
