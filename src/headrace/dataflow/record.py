@@ -95,7 +95,8 @@ def open_record(config: Config, run_dir: Path, run_id: str, log: logging.Logger)
             resumed = None
             journal = begin(None, extra)
     except JournalUnavailable as error:
-        if config.journal is not True or which not in {None, "last"}:
+        # Where there is something to resume, doing it all again must not go unnoticed.
+        if config.journal is not True or which not in {None, "last"} or (which and os.path.lexists(place)):
             raise ConfigurationError(f"{error}; choose another place with Config(journal=...)") from error
         # Such as on a file system that several machines share: SQLite's log does not work there.
         logger.warning(

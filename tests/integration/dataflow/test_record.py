@@ -154,6 +154,13 @@ def test_where_the_default_place_cannot_be_used_the_run_goes_on_and_says_so(
     assert "this run is not recorded" in caplog.text
 
 
+def test_but_not_where_there_is_something_to_resume(make_kernel: MakeKernel, tmp_path: Path) -> None:
+    (tmp_path / "runs" / "journal.db").mkdir(parents=True)
+
+    with pytest.raises(ConfigurationError, match="choose another place with Config"):
+        make_kernel(resume="last")
+
+
 def test_submitting_waits_while_the_disk_is_far_behind(
     make_kernel: MakeKernel, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -165,6 +165,7 @@ def test_waiting_for_the_tasks_is_waiting_for_the_disk(kernel: DataFlowKernel, d
 
 
 def test_a_join_app_s_own_result_is_kept(make_kernel: MakeKernel, ran: Path) -> None:
+    kernel: DataFlowKernel | None = None
     for _ in range(2):
         kernel = make_kernel(resume="last")
         square = app_of(kernel, ran)
@@ -176,6 +177,7 @@ def test_a_join_app_s_own_result_is_kept(make_kernel: MakeKernel, ran: Path) -> 
         assert join(square).result(WAIT) == [1, 4]
         kernel.cleanup()
 
+    assert kernel is not None
     assert (kernel.reuse.calls, numbers(ran)) == (1, [1, 2])
 
 
@@ -208,11 +210,13 @@ def test_a_run_that_resumes_the_last_one_does_what_is_left(make_kernel: MakeKern
 
 
 def test_a_run_that_resumes_none_does_everything(make_kernel: MakeKernel, ran: Path) -> None:
+    kernel: DataFlowKernel | None = None
     for _ in range(2):
         kernel = make_kernel()
         app_of(kernel, ran)(1).result()
         kernel.cleanup()
 
+    assert kernel is not None
     assert (numbers(ran), kernel.reuse.calls) == ([1, 1], 0)
 
 
@@ -293,12 +297,14 @@ def test_results_from_processes_and_of_megabytes_are_found_again(make_kernel: Ma
     def large(size: int) -> bytes:
         return bytes(size)
 
+    kernel: DataFlowKernel | None = None
     for _ in range(2):
         kernel = make_kernel(ProcessPoolExecutor("processes", 1), resume="last")
         app = python_app(data_flow_kernel=kernel, cache=True)(large)
         assert len(app(3_000_000).result(WAIT)) == 3_000_000
         kernel.cleanup()
 
+    assert kernel is not None
     assert kernel.reuse.calls == 1
     assert len(list((kernel.run_dir.parent / "journal.db.results").iterdir())) == 1
 

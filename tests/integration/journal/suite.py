@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
+from typing import TYPE_CHECKING
 
 import pytest
 from tests.integration.journal.things import LampState, burn, journal_at, lamp, move, payload_of
 
+from headrace.core import Lifecycle, Unit
 from headrace.journal import (
     CorruptResultError,
     Count,
@@ -18,6 +20,9 @@ from headrace.journal import (
     RunTaken,
     UnknownRun,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 def test_what_a_unit_is_reads_as_it_was_told(place: str) -> None:
@@ -324,3 +329,211 @@ def test_without_the_key_it_was_signed_with_nothing_passes(place: str) -> None:
 def test_a_place_that_is_not_there_is_named(place: str) -> None:
     with pytest.raises((FileNotFoundError, JournalUnavailable), match="nowhere"):
         JournalReader.open(f"{place}-nowhere")
+
+
+def test_waits_tell_what_is_missing_and_what_waits(place: str) -> None:
+    with journal_at(place) as journal:
+        main, third = lamp("main"), lamp(3)
+        for number, state in enumerate((LampState.lit, LampState.broken, LampState.dark)):
+            unit = lamp(number)
+            journal.moved(move(unit, LampState.dark))
+            if state is not LampState.dark:
+                journal.moved(move(unit, state))
+            journal.edge(main, "light", unit, [LampState.lit])
+        journal.moved(move(main, LampState.dark))
+        journal.edge(third, "light", main, [LampState.lit])
+        journal.moved(move(third, LampState.dark))
+
+    with JournalReader.open(place) as reader:
+        waits = reader.waits("lamp", "main")
+
+    assert waits.needs == 3
+    assert [(one.state, one.failed, one.number) for one in waits.unmet] == [("broken", True, 1), ("dark", False, 1)]
+    assert [unit.id for unit in waits.first] == [1, 2]
+    assert (waits.needed_by, [unit.id for unit in waits.dependants]) == (1, [3])
+
+
+def test_of_many_needs_those_that_are_missing_are_found(place: str) -> None:
+    """From ten thousand on they are looked for the other way round."""
+    many, missing = 10_500, {17: LampState.broken, 9_000: LampState.dark}
+    with journal_at(place) as journal:
+        main = lamp("main")
+        for number in range(many):
+            unit = lamp(number)
+            journal.moved(move(unit, LampState.dark))
+            if (state := missing.get(number, LampState.lit)) is not LampState.dark:
+                journal.moved(move(unit, state))
+            journal.edge(main, "light", unit, [LampState.lit])
+        journal.moved(move(main, LampState.dark))
+
+    with JournalReader.open(place) as reader:
+        waits = reader.waits("lamp", "main")
+
+    assert waits.needs == many
+    assert [(one.state, one.number) for one in waits.unmet] == [("broken", 1), ("dark", 1)]
+    assert [unit.id for unit in waits.first] == [17, 9_000]
+
+
+def _chain(journal: Journal, length: int) -> None:
+    """The first lamp breaks, and so each that waits for the one before."""
+    before = lamp(0)
+    journal.moved(move(before, LampState.dark))
+    journal.moved(move(before, LampState.broken, cause=ValueError("a moth")))
+    for number in range(1, length):
+        unit = lamp(number)
+        journal.edge(unit, "light", before, [LampState.lit])
+        journal.moved(move(unit, LampState.dark))
+        journal.moved(move(unit, LampState.broken))
+        before = unit
+
+
+def test_a_path_leads_to_what_failed_first(place: str) -> None:
+    with journal_at(place) as journal:
+        _chain(journal, 2_000)
+
+    with JournalReader.open(place) as reader:
+        path = reader.path("lamp", 1_999, failed=True, ends=2)
+        none = reader.path("lamp", 1_999, failed=False)
+
+    assert [unit.id for unit in path.units] == [1_999, 1_998, 1, 0]
+    assert (path.left_out, path.whole) == (1_996, True)
+    assert path.units[-1].cause == "ValueError: a moth"
+    assert [unit.id for unit in none.units] == [1_999]
+
+
+def test_a_path_goes_on_from_one_kind_of_unit_to_another(place: str) -> None:
+    switch = Lifecycle(
+        "switch",
+        initial=LampState.dark,
+        moves={LampState.dark: (LampState.lit,), LampState.lit: (LampState.out, LampState.broken)},
+    )
+    button = Unit("b", "button", switch)
+    with journal_at(place) as journal:
+        journal.moved(move(button, LampState.dark))
+        journal.edge(lamp(1), "light", button, [LampState.lit])
+        journal.moved(move(lamp(1), LampState.dark))
+
+    with JournalReader.open(place) as reader:
+        path = reader.path("lamp", 1, failed=False)
+
+    assert [(unit.kind, unit.id) for unit in path.units] == [("lamp", 1), ("switch", "b")]
+
+
+def test_times_leave_out_what_was_never_run(place: str) -> None:
+    with journal_at(place) as journal:
+        for number in range(3):
+            burn(journal, lamp(number))
+        unit = lamp(9)
+        journal.unit(unit, app="light")
+        journal.moved(move(unit, LampState.dark, at=1.0))
+        journal.moved(move(unit, LampState.broken, at=2.0))
+
+    with JournalReader.open(place) as reader:
+        (times,) = reader.times()
+
+    assert (times.kind, times.app, times.number) == ("lamp", "light", 3)
+    assert times.total == pytest.approx(1.5)
+    assert times.longest == pytest.approx(0.5)
+
+
+def test_a_run_was_last_heard_of_when_its_last_move_was_made(place: str) -> None:
+    with journal_at(place) as journal:
+        burn(journal, lamp(1))
+        journal.result("key", b"value")
+
+    with JournalReader.open(place) as reader:
+        last = reader.transitions("lamp", 1)[-1]
+
+        assert reader.last_heard() == last.wall
+
+
+def test_units_rest_in_the_states_that_they_begin_and_end_in(place: str) -> None:
+    with journal_at(place) as journal:
+        burn(journal, lamp(1))
+
+    with JournalReader.open(place) as reader:
+        assert reader.resting_states() == {("lamp", "dark"), ("lamp", "out")}
+
+
+def test_a_run_that_is_removed_leaves_nothing_behind(place: str) -> None:
+    with journal_at(place, "gone") as journal:
+        _chain(journal, 50)
+        burn(journal, lamp("last"))
+        for number in range(60):
+            journal.result(f"mine/{number}", payload_of(number))
+        journal.result("minetoo", b"of somebody else")
+    with journal_at(place, "kept") as journal:
+        burn(journal, lamp(1))
+
+    with JournalReader.open(place) as reader:
+        before = [unit.id for unit in reader.units("kept")]
+        removed = reader.remove("gone", results_under="mine/")
+        reader.results.sweep()
+
+        assert removed == 60
+        assert [run.id for run in reader.runs()] == ["kept"]
+        assert [record.key for record in reader.results.records()] == ["minetoo"]
+        assert [unit.id for unit in reader.units("kept")] == before
+        store = reader._store
+        for table in ("unit", "edge", "log", "word", "slow", "counter"):
+            assert store.query(f"SELECT count(*) FROM {table} WHERE run = 1") == [(0,)], table  # noqa: S608 - constants
+        assert store.files is None or store.files.names() == []
+
+
+def test_results_outlive_the_run_that_stored_them_and_name_no_other(place: str) -> None:
+    with journal_at(place, "gone") as journal:
+        journal.result("key", b"value")
+    with JournalReader.open(place) as reader:
+        reader.remove("gone")
+    # It may be given the number that the first one had.
+    with journal_at(place, "next"):
+        pass
+
+    with JournalReader.open(place) as reader:
+        found = reader.results.find("key")
+
+    assert found is not None
+    assert (found.payload, found.record.run) == (b"value", "")
+
+
+def test_a_run_that_is_being_written_is_not_removed(place: str) -> None:
+    with journal_at(place, "the-run") as journal, JournalReader.open(place) as reader:
+        burn(journal, lamp(1))
+        journal.flush()
+
+        with pytest.raises(RunTaken, match="the-run"):
+            reader.remove("the-run")
+
+        assert [unit.state for unit in reader.units("the-run")] == ["out"]
+
+
+def test_what_was_cut_off_while_a_run_was_removed_is_done_again(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with journal_at(place, "gone") as journal:
+        _chain(journal, 10)
+
+    with JournalReader.open(place) as reader:
+        execute = reader._store.execute
+
+        def cut_off(statement: str, values: Sequence[object] = ()) -> int:
+            if "DELETE FROM log" in statement:
+                raise JournalUnavailable("cut off")
+            return execute(statement, values)
+
+        monkeypatch.setattr(reader._store, "execute", cut_off)
+        with pytest.raises(JournalUnavailable):
+            reader.remove("gone")
+        monkeypatch.undo()
+
+        assert reader.run("gone").how == "being removed"
+        assert not reader.is_alive("gone")
+        reader.remove("gone")
+        assert reader.runs() == []
+
+
+def test_a_name_is_had_by_one_journal_at_a_time(place: str) -> None:
+    with (
+        Journal.open(place, RunRecord.here(), claim="lineage-1"),
+        pytest.raises(RunTaken, match="lineage-1"),
+    ):
+        Journal.open(place, RunRecord.here(), claim="lineage-1")
+    Journal.open(place, RunRecord.here(), claim="lineage-1").close()
