@@ -176,7 +176,7 @@ class Scheduler:
                 if by_action[gate.action] is not gate:
                     raise DuplicateGate(gate)
             unit.gates = by_action
-        unit.reached[unit.state] = at
+        unit.since = at
         if self.observed:
             self._out.append(Moved(Transition(unit, unit.attempt, None, unit.state, at, None)))
         # From here on the unit is there: `recover` finds whatever an interrupt left undone below.
@@ -190,7 +190,7 @@ class Scheduler:
         unit = gate.unit
         if unit.ended:
             raise UnitEnded(unit)
-        if not unit.reached:
+        if unit.since is None:
             raise _never_added(unit)
         if gate.status is not _NEW:
             raise _used(gate, unit)
@@ -218,8 +218,8 @@ class Scheduler:
             return
         previous = unit.state
         lifecycle = unit.lifecycle
-        if state not in lifecycle.following[previous] or not unit.reached:
-            raise InvalidTransition(unit, previous, state) if unit.reached else _never_added(unit)
+        if state not in lifecycle.following[previous] or unit.since is None:
+            raise _never_added(unit) if unit.since is None else InvalidTransition(unit, previous, state)
         # A tick may be late: what has ripened before this happened comes first.
         if self._timers and self._timers[0][0] <= at:
             self._run_timers(at)
@@ -234,8 +234,7 @@ class Scheduler:
             self._begin_anew(unit, attempt, state, at)
             self._beginning = None
         else:
-            unit.reached.setdefault(state, at)
-            unit.state = state
+            unit.arrive(state, at)
         living = self._living
         living[previous] -= 1
         living[state] += 1
@@ -291,7 +290,8 @@ class Scheduler:
             if gate.status is not _ARMED:
                 _drop(gate)
                 cast("dict[str, Gate]", unit.gates).pop(action)
-        unit.reached = {state: at}
+        unit.earlier = ()
+        unit.since = at
         unit.attempt = attempt
         unit.state = state
 
@@ -386,7 +386,7 @@ class Scheduler:
 
     def _arm_reached(self, term: Reached, at: float) -> None:
         unit = term.unit
-        arrivals = [unit.reached[state] for state in term.states if state in unit.reached]
+        arrivals = unit.arrivals(term.states)
         if arrivals:
             self._meet(term, min(arrivals), at)
         elif term.states.isdisjoint(unit.lifecycle.reachable[unit.state]):

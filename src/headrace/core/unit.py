@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Container, Hashable
 
     from headrace.core.gate import Gate, Holds, Reached
     from headrace.core.lifecycle import Lifecycle, State
@@ -19,7 +19,8 @@ class Unit:
     Only the `Scheduler` changes these attributes; everybody may read them.
     """
 
-    __slots__ = ("attempt", "gates", "id", "lifecycle", "name", "reached", "state", "waiters", "watchers")
+    # No container for each unit: a million may be alive, and the garbage collector goes through all that it is told of.
+    __slots__ = ("attempt", "earlier", "gates", "id", "lifecycle", "name", "since", "state", "waiters", "watchers")
 
     def __init__(self, id: Hashable, name: str, lifecycle: Lifecycle) -> None:  # noqa: A002 - the field's own word
         #: Unique among the living units of one scheduler.
@@ -30,8 +31,10 @@ class Unit:
         self.state: State = lifecycle.initial
         #: How many times its life began anew; instructions for an earlier attempt are stale.
         self.attempt = 0
-        #: When it first arrived (monotonic seconds) in each state it reached in this attempt.
-        self.reached: dict[State, float] = {}
+        #: When it arrived in its state (monotonic seconds); None if it was never added. See `reached`.
+        self.since: float | None = None
+        #: The states that it has left in this attempt, each followed by when it first arrived there.
+        self.earlier: tuple[Any, ...] = ()
         #: The gates on its actions, by action.
         self.gates: dict[str, Gate] | None = None
         #: Terms waiting for this unit, grouped by the states that satisfy them, so that a move looks at groups only.
@@ -39,6 +42,30 @@ class Unit:
         self.waiters: dict[frozenset[State], dict[Reached, None]] | None = None
         #: Predicate terms to be evaluated again when anything about this unit changes.
         self.watchers: dict[Holds, None] | None = None
+
+    @property
+    def reached(self) -> dict[State, float]:
+        """When it first arrived (monotonic seconds) in each state it reached in this attempt; empty if never added."""
+        if self.since is None:
+            return {}
+        reached = dict(zip(self.earlier[::2], self.earlier[1::2], strict=True))
+        reached.setdefault(self.state, self.since)
+        return reached
+
+    def arrive(self, state: State, at: float) -> None:
+        """Go on to a state of the same attempt. Can be done again."""
+        previous = self.state
+        if self.since is not None and previous not in self.earlier:
+            # First, and over all that follows: `reached` tells the same if an interrupt falls between these lines.
+            self.earlier = (*self.earlier, previous, self.since)
+        self.since = at
+        self.state = state
+
+    def arrivals(self, states: Container[State]) -> list[float]:
+        """Return when it first arrived in those of the states that it reached in this attempt."""
+        if not self.earlier:
+            return [] if self.since is None or self.state not in states else [self.since]
+        return [at for state, at in self.reached.items() if state in states]
 
     @property
     def ended(self) -> bool:

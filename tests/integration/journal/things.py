@@ -47,9 +47,8 @@ def lamp(number: int | str, name: str = "lamp") -> Unit:
 
 def move(unit: Unit, state: LampState, *, at: float = 1.0, cause: BaseException | None = None) -> Transition:
     """The unit's next move, made."""
-    previous = unit.state if unit.reached else None
-    unit.state = state
-    unit.reached[state] = at
+    previous = None if unit.since is None else unit.state
+    unit.arrive(state, at)
     return Transition(unit, unit.attempt, previous, state, at, cause)
 
 
