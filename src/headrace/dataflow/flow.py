@@ -11,8 +11,7 @@ from __future__ import annotations
 import logging
 import time
 import weakref
-from concurrent.futures import CancelledError, Future, InvalidStateError
-from contextlib import suppress
+from concurrent.futures import CancelledError, Future
 from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, Any, cast
@@ -37,7 +36,7 @@ from headrace.core import (
     Tick,
     WakeAt,
 )
-from headrace.core.condition import Reply
+from headrace.core.condition import Reply, SmallCondition
 from headrace.dataflow.callbacks import Callbacks
 from headrace.dataflow.command import run_of
 from headrace.dataflow.dispatcher import Dispatcher, Slot
@@ -152,6 +151,7 @@ class Flow:
             on_failure=self._give_up,
         )
         self.tell = self._mailbox.tell
+        self._unused_lock = SmallCondition()
         self._settled = Callbacks(self.defer, self._keeper.wake_now)
         threads = config.internal_tasks_max_threads
         #: Runs the bodies of join apps, callbacks, and retry handlers.
@@ -512,13 +512,7 @@ class Flow:
         """Settle the future of a task that has ended, and let go of what the task held."""
         future = task.future
         if future is not None:
-            with suppress(InvalidStateError):  # It is settled already only when this step is done again.
-                if error is None:
-                    future.set_result(value)
-                elif state is _CANCELLED:
-                    future._settle_cancelled()  # noqa: SLF001 - a part of the kernel
-                else:
-                    future.set_exception(error)
+            future._settle(self._unused_lock, value, error, cancelled=state is _CANCELLED)  # noqa: SLF001 - a part of the kernel
             if future._callbacks or future._parts:  # noqa: SLF001 - a part of the kernel
                 self._settled.add(future)
             if self._room is not None:

@@ -173,16 +173,32 @@ class AppFuture(_WorkflowFuture[R]):
     _cancel_refusal: str | None = None
     _streams: tuple[Any, Any] = (None, None)
     _outputs: Sequence[DataFuture] = ()
+    # The base class's own, which it would set on each; a test holds that none is missing.
+    _state = "PENDING"
+    _result: R | None = None
+    _exception: BaseException | None = None
+    _done_callbacks: Sequence[Any] = ()
+    #: What guards the state, from when somebody waits or it is settled; and whom of `wait` and `as_completed` to tell.
+    _lock: SmallCondition | None = None
+    _told: Sequence[Any] = ()
 
     def __init__(self, task: Task) -> None:
-        # In place of the base class's own, to have a smaller condition; a test holds that nothing it sets is missing.
-        self._condition = SmallCondition()  # type: ignore[assignment]  # see there
-        self._state = "PENDING"
-        self._result: R | None = None
-        self._exception: BaseException | None = None
-        self._waiters: list[Any] = []
-        self._done_callbacks: Sequence[Any] = ()
         self._task = task
+
+    @property
+    def _condition(self) -> SmallCondition:  # type: ignore[override]  # the base class has an attribute
+        """The lock that the base class, `wait` and `as_completed` use, made for the first of them.
+
+        Few futures need one, and the garbage collector would go through a million of them again and again.
+        """
+        lock = self._lock
+        return lock if lock is not None else self.__dict__.setdefault("_lock", SmallCondition())
+
+    @property
+    def _waiters(self) -> list[Any]:  # type: ignore[override]  # the base class has an attribute
+        """Whom of `wait` and `as_completed` to tell; a list, made for the first of them."""
+        waiters: list[Any] = self.__dict__.setdefault("_told", [])
+        return waiters
 
     @property
     def tid(self) -> int:
@@ -249,7 +265,17 @@ class AppFuture(_WorkflowFuture[R]):
                 value: R = unsaved.value
                 return value
             self._task.flow.note_wait(self._task)
+        elif self._state == "FINISHED" and self._exception is None:
+            return self._result  # type: ignore[return-value]  # given, since there is no error
         return super().result(timeout)
+
+    def done(self) -> bool:
+        """Tell whether the task has ended: well, failed, or cancelled."""
+        return self._state != "PENDING"
+
+    def cancelled(self) -> bool:
+        """Tell whether the task was cancelled."""
+        return self._state == "CANCELLED_AND_NOTIFIED"
 
     def running(self) -> bool:
         """Tell whether the task has been handed to an executor, or is joining, and has not ended."""
@@ -288,12 +314,43 @@ class AppFuture(_WorkflowFuture[R]):
                 raise
             logger.exception("a callback of %s raised", self._task)
 
-    def _settle_cancelled(self) -> None:
-        """Become cancelled; whoever waits is told."""
-        super().cancel()
-        with self._condition:
-            if self._state == "CANCELLED":  # Else whoever waits has been told; this may be done again.
-                self.set_running_or_notify_cancel()
+    def _settle(
+        self, unused: SmallCondition, result: R | None, error: BaseException | None, *, cancelled: bool = False
+    ) -> None:
+        """Become done; whoever waits is told. For one thread at a time; may be done again after an interrupt.
+
+        Where nobody has made a lock, `unused` becomes it, and so nobody makes one later. It may be that of many
+        futures: nobody waits for those that are done.
+        """
+        with unused:
+            lock: SmallCondition = self.__dict__.setdefault("_lock", unused)
+            if lock is unused:
+                self._become_done(lock, result, error, cancelled=cancelled)
+        if lock is not unused:
+            with lock:
+                self._become_done(lock, result, error, cancelled=cancelled)
+
+    def _become_done(
+        self, lock: SmallCondition, result: R | None, error: BaseException | None, *, cancelled: bool
+    ) -> None:
+        again = self._state != "PENDING"
+        if not again:
+            self._result = result
+            self._exception = None if cancelled else error
+            # Last: from here on others read the outcome without the lock.
+            self._state = "CANCELLED_AND_NOTIFIED" if cancelled else "FINISHED"
+        for waiter in self._told:
+            if not again or self not in waiter.finished_futures:
+                self._tell(waiter)
+        lock.notify_all()
+
+    def _tell(self, waiter: Any) -> None:  # noqa: ANN401 - the standard library's own
+        if self._state != "FINISHED":
+            waiter.add_cancelled(self)
+        elif self._exception is not None:
+            waiter.add_exception(self)
+        else:
+            waiter.add_result(self)
 
     def __repr__(self) -> str:
         return f"<AppFuture of {self._task} {self._task.state}>"
