@@ -81,12 +81,12 @@ Event: TypeAlias = Add | Guard | Unguard | Move | Changed | Tick
 
 
 class Perform(NamedTuple):
-    """Do `action` to `unit`: its gate has opened."""
+    """Do `action` to `unit`: its gate has opened. Or, given by `Mailbox.ask`: it waits for nothing, and has no gate."""
 
     unit: Unit
     attempt: int
     action: str
-    gate: Gate
+    gate: Gate | None = None
 
 
 class Broken(NamedTuple):

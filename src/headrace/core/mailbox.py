@@ -107,6 +107,14 @@ class Mailbox:
             # For `Scheduler.recover`: it has been taken.
             out.clear()
 
+    def ask(self, instruction: Instruction) -> None:
+        """Have an instruction obeyed like the scheduler's, after the message that asks for it.
+
+        For an action that waits for nothing: a gate for each would be much for the garbage collector to go through. No
+        `Scheduler.recover` gives it again, so the message must ask again when it is done again.
+        """
+        self._outbox.append(instruction)
+
     @property
     def mine(self) -> bool:
         """Whether the calling thread is the one at work: what it posts now is done after it returns, not before."""

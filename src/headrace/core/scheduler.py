@@ -110,13 +110,12 @@ class Scheduler:
         It is stale when its unit has begun a new attempt or has ended, or its gate has been taken away, since it was
         given.
         """
-        unit = instruction.unit
+        unit, attempt, action, gate = instruction
+        if gate is None:
+            return attempt == unit.attempt and unit.state not in unit.lifecycle.final
         gates = unit.gates
         return (
-            gates is not None
-            and gates.get(instruction.action) is instruction.gate
-            and instruction.attempt == unit.attempt
-            and instruction.gate.status is not _DROPPED
+            gates is not None and gates.get(action) is gate and attempt == unit.attempt and gate.status is not _DROPPED
         )
 
     def recover(self, at: float) -> list[Instruction]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Hashable
+    from collections.abc import Collection, Container, Hashable
 
     from headrace.core.gate import Gate, Holds, Reached
     from headrace.core.lifecycle import Lifecycle, State
@@ -66,6 +66,11 @@ class Unit:
         if not self.earlier:
             return [] if self.since is None or self.state not in states else [self.since]
         return [at for state, at in self.reached.items() if state in states]
+
+    @property
+    def asked(self) -> Collection[str]:
+        """The actions that somebody has asked for: once their gates open, or without one."""
+        return self.gates.keys() if self.gates else ()
 
     @property
     def ended(self) -> bool:

@@ -92,8 +92,7 @@ def _warning(term: Term) -> str | None:
         return f"this can never come about: {term.cause!r}" if term.cause else "this can never come about any more"
     if isinstance(term, Reached) and term.status is TermStatus.WAITING:
         unit = term.unit
-        asked = unit.gates or {}
-        missing = sorted(unit.lifecycle.required_actions(unit.state, term.states) - asked.keys())
+        missing = sorted(unit.lifecycle.required_actions(unit.state, term.states).difference(unit.asked))
         if missing:
             return f"nobody has asked for {', '.join(missing)} of {unit}"
     return None

@@ -69,12 +69,12 @@ class Slot:
         return len(self.tasks) / (self.capacity if self.capacity < float("inf") else _CORES)
 
     def take(self, task: Task) -> None:
-        """Give the task a place."""
-        task.turn = 0
-        task.slot = self
+        """Give the task a place. Can be done again, and is by `placed` if an interrupt fell between these lines."""
+        self.tasks.add(task)
         if task.options.resources is not None:
             self.demanding.add(task)
-        self.tasks.add(task)
+        task.turn = 0
+        task.slot = self
 
     def give_back(self, task: Task) -> None:
         """Free the task's place."""
@@ -263,6 +263,16 @@ class Dispatcher:
                 queue.popleft()
                 return task
         return None
+
+    def placed(self) -> list[Task]:
+        """Return the tasks that have a place; finish the giving of one that was cut short."""
+        found: list[Task] = []
+        for slot in (*self._join_lane.slots, *self._slots.values()):
+            for task in slot.tasks:
+                if task.slot is None and task.state is _PENDING:
+                    slot.take(task)
+            found += slot.tasks
+        return found
 
     def withdraw(self, task: Task) -> None:
         """Take note that a task which waited for a place has ended. `take_let_go` then says what to offer to others."""

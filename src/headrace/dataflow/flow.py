@@ -68,7 +68,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from headrace.compute.executors import LabelledExecutor
-    from headrace.core import Instruction, State, Step, Term, Transition, Unit, Wait
+    from headrace.core import Instruction, State, Step, Transition, Unit, Wait
     from headrace.dataflow.config import Config
     from headrace.dataflow.record import Record
     from headrace.dataflow.task import CallOptions
@@ -326,16 +326,18 @@ class Flow:
             self._room.leave(task)
 
     def _admit(self, task: Task) -> None:
-        if task.id in self._scheduler.units or task.ended:
+        if task.ended:
             return
-        condition: Term | None = None
-        if len(task.depends) == 1:
-            condition = self.wait_for(task.depends[0])
-        elif task.depends:
-            condition = AllOf([self.wait_for(future) for future in task.depends])
-        self.tell(Add(task, self.now(), (Gate(task, LAUNCH, condition),)))
+        if task.id not in self._scheduler.units:
+            gates: tuple[Gate, ...] = ()
+            if task.depends:
+                terms = [self.wait_for(future) for future in task.depends]
+                gates = (Gate(task, LAUNCH, AllOf(terms) if len(terms) > 1 else terms[0]),)
+            self.tell(Add(task, self.now(), gates))
         if self.closed:
             self.finish(task, _CANCELLED, CancelledError())
+        elif not task.depends:
+            self._mailbox.ask(Perform(task, task.attempt, LAUNCH))
 
     def _add_executor(self, executor: LabelledExecutor, answer: Reply[None]) -> None:
         try:
@@ -520,7 +522,11 @@ class Flow:
             task.let_go()
 
     def _resume(self) -> None:
-        """Finish the end of a task that was cut short: no message would do it again, since the task has ended."""
+        """Finish what was cut short, and no message would do again: a task's end, and the start of others."""
+        for task in self._dispatcher.placed():
+            # The others have gates, for which the scheduler asks again; or are about to give their places back.
+            if task.attempt == 0 and not task.gates:
+                self._mailbox.ask(Perform(task, 0, LAUNCH))
         if self._ending is None:
             return
         try:

@@ -185,8 +185,7 @@ class AppFuture(_WorkflowFuture[R]):
     def __init__(self, task: Task) -> None:
         self._task = task
 
-    @property
-    def _condition(self) -> SmallCondition:  # type: ignore[override]  # the base class has an attribute
+    def _made_lock(self) -> SmallCondition:
         """The lock that the base class, `wait` and `as_completed` use, made for the first of them.
 
         Few futures need one, and the garbage collector would go through a million of them again and again.
@@ -194,11 +193,14 @@ class AppFuture(_WorkflowFuture[R]):
         lock = self._lock
         return lock if lock is not None else self.__dict__.setdefault("_lock", SmallCondition())
 
-    @property
-    def _waiters(self) -> list[Any]:  # type: ignore[override]  # the base class has an attribute
+    def _made_list(self) -> list[Any]:
         """Whom of `wait` and `as_completed` to tell; a list, made for the first of them."""
         waiters: list[Any] = self.__dict__.setdefault("_told", [])
         return waiters
+
+    if not TYPE_CHECKING:  # For type checkers they are attributes, as `as_completed` asks of a future.
+        _condition = property(_made_lock)
+        _waiters = property(_made_list)
 
     @property
     def tid(self) -> int:

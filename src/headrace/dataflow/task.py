@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from headrace.core import Lifecycle, State, Unit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
     from concurrent.futures import Future
 
     from headrace.compute.executors import Stoppable
@@ -183,6 +183,11 @@ class Task(Unit):
     def try_id(self) -> int:
         """Which attempt this is, from 0."""
         return self.attempt
+
+    @property
+    def asked(self) -> Collection[str]:
+        """Its launch has been asked for from the beginning: without a gate if it depends on nothing."""
+        return {LAUNCH, *super().asked}
 
     def let_go(self) -> None:
         """Drop all that the task held for running: its inputs may be freed."""
