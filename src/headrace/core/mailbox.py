@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from headrace.core.clock import Clock
     from headrace.core.events import Event, Instruction
     from headrace.core.scheduler import Scheduler
+    from headrace.core.unit import Unit
 
 __all__ = ["Mailbox", "Step"]
 
@@ -41,8 +42,15 @@ logger = logging.getLogger(__name__)
 #: What was being done: a posted call with its arguments, or an instruction that was being obeyed.
 Step: TypeAlias = "tuple[Callable[..., None], tuple[Any, ...]]"
 
+#: What lies in the inbox: a posted call with its arguments, or a unit to be taken in.
+_Post: TypeAlias = "Step | Unit"
+
 # After so many messages in one go, a posting thread passes the rest on: no submitter is kept for everybody's work.
 _BUDGET = 2_000
+
+
+def _refuse(unit: object) -> None:
+    raise TypeError(f"{unit} is not taken in by this mailbox: it was given no message for that")
 
 
 class Mailbox:
@@ -56,6 +64,7 @@ class Mailbox:
         resume: called, in the mailbox, before anything else after a step was cut short; finishes what steps share.
         on_failure: told when a step has raised twice. The step is given up; whatever it was for must be made to
             fail here.
+        take_in: the message that adds a unit, see the method of this name.
     """
 
     def __init__(
@@ -67,6 +76,7 @@ class Mailbox:
         hand_over: Callable[[], None],
         resume: Callable[[], None],
         on_failure: Callable[[Step, BaseException], None],
+        take_in: Callable[[Any], None] = _refuse,
     ) -> None:
         self._scheduler = scheduler
         self._monotonic = clock.monotonic
@@ -74,7 +84,8 @@ class Mailbox:
         self._hand_over = hand_over
         self._resume = resume
         self._on_failure = on_failure
-        self._inbox: deque[Step] = deque()
+        self._take_in = take_in
+        self._inbox: deque[_Post] = deque()
         self._outbox: deque[Instruction] = deque()
         # Holds the ident of the thread at work under the key 0. One dict operation takes it, so that, unlike with a
         # lock, an interrupt cannot fall between taking it and knowing that it was taken.
@@ -85,8 +96,19 @@ class Mailbox:
 
     def post(self, message: Callable[..., None], *args: Any) -> None:  # noqa: ANN401 - handed through to the message
         """Have `message(*args)` done: on return it is done, or another thread is at work and will do it."""
+        self._put((message, args))
+
+    def take_in(self, unit: Unit) -> None:
+        """Post the message that was given for this, with the unit as its argument.
+
+        A unit lies in the inbox as it is: a submitter may be a million ahead of whoever is at work, and the tuples of
+        a message would be more for the garbage collector to go through than all else that there is of a unit then.
+        """
+        self._put(unit)
+
+    def _put(self, post: _Post) -> None:
         try:
-            self._inbox.append((message, args))
+            self._inbox.append(post)
             # Whoever is at work looks into the inbox once more after giving the holder up, and so finds this.
             holder = self._holder
             if not holder or holder.get(0) == get_ident():
@@ -163,7 +185,7 @@ class Mailbox:
     def _work_through(self) -> bool:
         if self._cut_short is not None:
             self._recover(self._cut_short)
-        inbox, outbox, obey = self._inbox, self._outbox, self._obey
+        inbox, outbox, obey, take_in = self._inbox, self._outbox, self._obey, self._take_in
         for _ in range(_BUDGET):
             while outbox:
                 self._doing = instruction = outbox[0]
@@ -173,9 +195,12 @@ class Mailbox:
                 # What was done is let go, and with it whatever its arguments keep alive.
                 self._doing = self._failed_once = None
                 return True
-            self._doing = step = inbox[0]
-            message, args = step
-            message(*args)
+            self._doing = post = inbox[0]
+            if type(post) is tuple:
+                message, args = post
+                message(*args)
+            else:
+                take_in(post)
             inbox.popleft()
         return False
 
@@ -191,7 +216,8 @@ class Mailbox:
                 self._give_up((self._obey, (step,)), error)
                 self._outbox.popleft()
             elif self._inbox and self._inbox[0] is step:
-                self._give_up(self._inbox[0], error)
+                post = self._inbox[0]
+                self._give_up(post if isinstance(post, tuple) else (self._take_in, (post,)), error)
                 self._inbox.popleft()
             self._failed_once = None
         elif blamed:

@@ -149,6 +149,7 @@ class Flow:
             hand_over=self._keeper.wake_now,
             resume=self._resume,
             on_failure=self._give_up,
+            take_in=self._admit,
         )
         self.tell = self._mailbox.tell
         self._unused_lock = SmallCondition()
@@ -170,15 +171,15 @@ class Flow:
         """Take a new task in. Waits while there is no room, unless the caller runs a task itself."""
         if self._wait_for_disk is not None and worker_of() is None and not self._mailbox.mine:
             self._wait_for_disk()
-        if self._room is None:
-            self.post(self._admit, task)
-            return
         try:
-            self._room.enter(task, may_wait=worker_of() is None and not self._mailbox.mine)
-            self.post(self._admit, task)
+            if self._room is not None:
+                self._room.enter(task, may_wait=worker_of() is None and not self._mailbox.mine)
+            self._mailbox.take_in(task)
         except BaseException:
-            self.post(self._free_room, task)
+            if self._room is not None:
+                self.post(self._free_room, task)
             raise
+        self._see_to_callbacks()
 
     def note_wait(self, task: Task) -> None:
         """Warn, once, that a task waits for another while it keeps its place on an executor."""
@@ -279,6 +280,9 @@ class Flow:
     def post(self, message: Callable[..., None], *args: Any) -> None:  # noqa: ANN401 - handed through to the message
         """Have the message done, then have the callbacks called of those futures that it settled."""
         self._mailbox.post(message, *args)
+        self._see_to_callbacks()
+
+    def _see_to_callbacks(self) -> None:
         if self._settled and not self._mailbox.mine:
             if worker_of() is not None:
                 self._settled.call()

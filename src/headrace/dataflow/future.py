@@ -182,8 +182,12 @@ class AppFuture(_WorkflowFuture[R]):
     _lock: SmallCondition | None = None
     _told: Sequence[Any] = ()
 
-    def __init__(self, task: Task) -> None:
-        self._task = task
+    def __init__(self, task: Task | None = None) -> None:
+        # The kernel makes the future first and the task after it. The garbage collector, which finds the future by way
+        # of the task only, then sorts the two kinds apart when it first meets them: walking through a million of one
+        # kind at a stretch costs it less than half of what their alternating would.
+        if task is not None:
+            self._task = task
 
     def _made_lock(self) -> SmallCondition:
         """The lock that the base class, `wait` and `as_completed` use, made for the first of them.

@@ -9,6 +9,7 @@ import os
 import threading
 import time
 import uuid
+from collections import deque
 from concurrent.futures import CancelledError
 from contextlib import suppress
 from functools import partial
@@ -207,10 +208,11 @@ class DataFlowKernel:
             kwargs = {**kwargs, "inputs": inputs.copy()}
         if isinstance(func, CommandCall):
             func = func.at_call()
+        future: AppFuture[Any] = AppFuture()
         task = Task(next(self._tids), func, args, kwargs, options, self._flow)
         # An empty list for each task would be one object more for the garbage collector to look at.
         task.depends = gather(self._resolver, args, kwargs) or ()
-        future: AppFuture[Any] = AppFuture(task)
+        future._task = task  # noqa: SLF001 - a part of the kernel
         task.future = future
         if kwargs:
             task.kwargs = name_streams(task, future, self._run_dir, self._config.std_autopath)
@@ -445,10 +447,13 @@ def _record_of(config: Config, run_dir: Path, run_id: str, log: logging.Logger) 
 
 def _wait_for(tasks: Iterable[Task], deadline: float | None) -> None:
     """Wait until the futures of all are done, or it is `deadline`."""
-    for future in [task.future for task in tasks if task.future is not None]:
+    futures = deque([task.future for task in tasks if task.future is not None])
+    # A million that have ended should not live on until the last one has.
+    del tasks
+    while futures:
         left = None if deadline is None else max(0.0, deadline - time.monotonic())
         with suppress(CancelledError, TimeoutError):
-            future.exception(left)
+            futures.popleft().exception(left)
 
 
 def _shut_down(executor: LabelledExecutor, deadline: float | None) -> None:

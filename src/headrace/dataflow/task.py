@@ -61,6 +61,10 @@ TASK: Final = Lifecycle(
 DONE: Final[frozenset[State]] = frozenset({_S.exec_done, _S.memo_done})
 
 
+# One for all calls without keyword arguments, which are most; nobody changes a task's.
+_NO_KWARGS: Final[dict[str, Any]] = {}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallOptions:
     """What an app's decorator says about each of its calls."""
@@ -150,7 +154,7 @@ class Task(Unit):
         super().__init__(tid, options.name, TASK)
         self.func: Callable[..., Any] | None = func
         self.args = args
-        self.kwargs = kwargs
+        self.kwargs = kwargs or _NO_KWARGS
         self.options = options
         self.flow = flow
         #: The futures among its arguments.
@@ -193,7 +197,7 @@ class Task(Unit):
         """Drop all that the task held for running: its inputs may be freed."""
         self.func = self.future = self.exec_future = self.command_run = self.joins = self.leader = None
         self.args = ()
-        self.kwargs = {}
+        self.kwargs = _NO_KWARGS
         self.depends = ()
 
     def __getitem__(self, key: str) -> Any:  # noqa: ANN401 - one type for each key
