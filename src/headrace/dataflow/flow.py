@@ -158,9 +158,8 @@ class Flow:
         #: Runs the bodies of join apps, callbacks, and retry handlers.
         self.internal = ThreadPoolExecutor("_internal", threads, thread_name_prefix=f"{name}-internal")
         self.internal.start()
-        self._dispatcher = Dispatcher(
-            Slot("_internal", self.internal, handover_to(self.internal, self._call_ended), threads)
-        )
+        for_joins = Slot("_internal", self.internal, handover_to(self.internal, self._call_ended), threads)
+        self._dispatcher = Dispatcher(for_joins)
         #: Runs the commands of tasks on threads.
         self._commands = LocalEngine()
         self._scratch = run_dir / "sandboxes"
@@ -333,10 +332,8 @@ class Flow:
         if task.ended:
             return
         if task.id not in self._scheduler.units:
-            gates: tuple[Gate, ...] = ()
-            if task.depends:
-                terms = [self.wait_for(future) for future in task.depends]
-                gates = (Gate(task, LAUNCH, AllOf(terms) if len(terms) > 1 else terms[0]),)
+            terms = [self.wait_for(future) for future in task.depends]
+            gates = (Gate(task, LAUNCH, AllOf(terms) if len(terms) > 1 else terms[0]),) if terms else ()
             self.tell(Add(task, self.now(), gates))
         if self.closed:
             self.finish(task, _CANCELLED, CancelledError())

@@ -44,6 +44,7 @@ class Shop:
             hand_over=self._hand_over,
             resume=lambda: None,
             on_failure=self._fail,
+            take_in=self.message,
         )
 
     def _hand_over(self) -> None:
@@ -159,6 +160,50 @@ class TestOneThread:
         shop.mailbox.post(both)
 
         assert shop.done == ["a", "Perform", "b", "Perform"]
+
+    def test_units_are_taken_in_between_messages_in_order(self, shop: Shop) -> None:
+        unit = lamp("hall")
+
+        def both() -> None:
+            shop.post("before")
+            shop.mailbox.take_in(unit)
+            shop.post("after")
+
+        shop.mailbox.post(both)
+
+        assert shop.done == ["before", unit, "after"]
+
+    def test_a_mailbox_that_was_not_told_how_takes_no_unit_in(self) -> None:
+        failures: list[BaseException] = []
+        mailbox = Mailbox(
+            Scheduler(),
+            VirtualClock(),
+            obey=lambda _: None,
+            hand_over=lambda: None,
+            resume=lambda: None,
+            on_failure=lambda _, error: failures.append(error),
+        )
+
+        mailbox.take_in(lamp("hall"))
+        mailbox.work()
+        mailbox.work()
+
+        assert [type(error) for error in failures] == [TypeError]
+
+    def test_what_a_message_asks_for_is_obeyed_after_it_and_before_the_next(self) -> None:
+        done: list[object] = []
+        store = Shop(done.append)
+        store.done = done
+        asked = Perform(lamp("hall"), 0, "light")
+
+        def asking() -> None:
+            store.mailbox.ask(asked)
+            store.post("next")
+            done.append("asked")
+
+        store.mailbox.post(asking)
+
+        assert done == ["asked", asked, "next"]
 
     def test_nobody_is_kept_at_work_for_ever(self, shop: Shop) -> None:
         """After a good many messages the rest is handed over."""

@@ -45,12 +45,11 @@ def lamp(number: int | str = 1, name: str = "hall") -> Unit:
 
 def move(unit: Unit, state: LampState, at: float = 0.0, cause: BaseException | None = None) -> Transition:
     """The unit's next move, made."""
-    previous = unit.state if unit.reached else None
+    previous = None if unit.since is None else unit.state
     if (previous, state) in LAMP.anew:
         unit.attempt += 1
-        unit.reached = {}
-    unit.state = state
-    unit.reached[state] = at
+        unit.earlier, unit.since = (), None
+    unit.arrive(state, at)
     return Transition(unit, unit.attempt, previous, state, at, cause)
 
 
