@@ -36,7 +36,7 @@ from headrace.core import (
     Tick,
     WakeAt,
 )
-from headrace.core.condition import Reply, SmallCondition
+from headrace.core.condition import Reply
 from headrace.dataflow.callbacks import Callbacks
 from headrace.dataflow.command import run_of
 from headrace.dataflow.dispatcher import Dispatcher, Slot
@@ -48,7 +48,7 @@ from headrace.dataflow.errors import (
     TaskAbandonedError,
 )
 from headrace.dataflow.foreign import ForeignFuture, FutureState
-from headrace.dataflow.future import AppFuture
+from headrace.dataflow.future import AppFuture, UnusedLock
 from headrace.dataflow.handover import handover_to, log_error, stop
 from headrace.dataflow.joins import Joins
 from headrace.dataflow.local_engine import LocalEngine
@@ -152,7 +152,7 @@ class Flow:
             take_in=self._admit,
         )
         self.tell = self._mailbox.tell
-        self._unused_lock = SmallCondition()
+        self._unused_lock = UnusedLock()
         self._settled = Callbacks(self.defer, self._keeper.wake_now)
         threads = config.internal_tasks_max_threads
         #: Runs the bodies of join apps, callbacks, and retry handlers.

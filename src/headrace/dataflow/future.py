@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from headrace.data import File
     from headrace.dataflow.task import Task
 
-__all__ = ["AppFuture", "DataFuture", "DerivedFuture", "result_now", "unsaved_results"]
+__all__ = ["AppFuture", "DataFuture", "DerivedFuture", "UnusedLock", "result_now", "unsaved_results"]
 
 R = TypeVar("R")
 
@@ -159,6 +159,12 @@ class _Part(_WorkflowFuture[R]):
         raise NotImplementedError
 
 
+class UnusedLock(SmallCondition):  # type: ignore[misc]  # see there
+    """Stands in all settled futures of a kernel where a lock would be, had anybody waited. See `AppFuture._settle`."""
+
+    __slots__ = ()
+
+
 class AppFuture(_WorkflowFuture[R]):
     """The future of one call of an app. Made by the kernel only.
 
@@ -180,6 +186,7 @@ class AppFuture(_WorkflowFuture[R]):
     _done_callbacks: Sequence[Any] = ()
     #: What guards the state, from when somebody waits or it is settled; and whom of `wait` and `as_completed` to tell.
     _lock: SmallCondition | None = None
+    _late_lock: SmallCondition | None = None
     _told: Sequence[Any] = ()
 
     def __init__(self, task: Task | None = None) -> None:
@@ -195,7 +202,14 @@ class AppFuture(_WorkflowFuture[R]):
         Few futures need one, and the garbage collector would go through a million of them again and again.
         """
         lock = self._lock
-        return lock if lock is not None else self.__dict__.setdefault("_lock", SmallCondition())
+        if lock is None:
+            lock = self.__dict__.setdefault("_lock", SmallCondition())
+        if isinstance(lock, UnusedLock):
+            # Not this one itself: `wait` takes many locks, in an order that a lock of many futures would not keep to.
+            with lock:
+                pass  # Whoever settles the future just now has done so.
+            lock = self.__dict__.setdefault("_late_lock", SmallCondition())
+        return lock
 
     def _made_list(self) -> list[Any]:
         """Whom of `wait` and `as_completed` to tell; a list, made for the first of them."""
@@ -321,34 +335,36 @@ class AppFuture(_WorkflowFuture[R]):
             logger.exception("a callback of %s raised", self._task)
 
     def _settle(
-        self, unused: SmallCondition, result: R | None, error: BaseException | None, *, cancelled: bool = False
+        self, unused: UnusedLock, result: R | None, error: BaseException | None, *, cancelled: bool = False
     ) -> None:
         """Become done; whoever waits is told. For one thread at a time; may be done again after an interrupt.
 
-        Where nobody has made a lock, `unused` becomes it, and so nobody makes one later. It may be that of many
-        futures: nobody waits for those that are done.
+        Where nobody has made a lock, `unused` takes its place: nobody who comes later can wait then.
         """
+        was_cut_short = self._lock is unused
         with unused:
-            lock: SmallCondition = self.__dict__.setdefault("_lock", unused)
-            if lock is unused:
-                self._become_done(lock, result, error, cancelled=cancelled)
-        if lock is not unused:
+            lock: SmallCondition | None = self.__dict__.setdefault("_lock", unused)
+            changes = lock is unused and self._become_done(result, error, cancelled=cancelled)
+        if lock is unused:
+            # Else whoever made the one that this is came later, and found the future done.
+            lock = self._late_lock if was_cut_short and changes else None
+        if lock is not None:
             with lock:
-                self._become_done(lock, result, error, cancelled=cancelled)
+                again = not (self._become_done(result, error, cancelled=cancelled) or changes)
+                for waiter in self._told:
+                    if not again or self not in waiter.finished_futures:
+                        self._tell(waiter)
+                lock.notify_all()
 
-    def _become_done(
-        self, lock: SmallCondition, result: R | None, error: BaseException | None, *, cancelled: bool
-    ) -> None:
-        again = self._state != "PENDING"
-        if not again:
-            self._result = result
-            self._exception = None if cancelled else error
-            # Last: from here on others read the outcome without the lock.
-            self._state = "CANCELLED_AND_NOTIFIED" if cancelled else "FINISHED"
-        for waiter in self._told:
-            if not again or self not in waiter.finished_futures:
-                self._tell(waiter)
-        lock.notify_all()
+    def _become_done(self, result: R | None, error: BaseException | None, *, cancelled: bool) -> bool:
+        """Take the outcome, unless there is one; return whether it was taken."""
+        if self._state != "PENDING":
+            return False
+        self._result = result
+        self._exception = None if cancelled else error
+        # Last: from here on others read the outcome without the lock.
+        self._state = "CANCELLED_AND_NOTIFIED" if cancelled else "FINISHED"
+        return True
 
     def _tell(self, waiter: Any) -> None:  # noqa: ANN401 - the standard library's own
         if self._state != "FINISHED":

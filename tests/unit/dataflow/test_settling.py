@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from tests.unit.core.cutting import Cut, CutAt
 
-from headrace.core.condition import SmallCondition
 from headrace.dataflow import future as module
-from headrace.dataflow.future import AppFuture
+from headrace.dataflow.future import AppFuture, UnusedLock
 from headrace.dataflow.task import CallOptions, Task
 
 if TYPE_CHECKING:
@@ -21,8 +20,8 @@ WAIT = 10
 
 
 @pytest.fixture
-def unused() -> SmallCondition:
-    return SmallCondition()
+def unused() -> UnusedLock:
+    return UnusedLock()
 
 
 def new_future() -> AppFuture[Any]:
@@ -41,16 +40,28 @@ class Waiter:
     add_exception = add_cancelled = add_result
 
 
-def test_where_nobody_waits_the_kernel_s_lock_is_enough(unused: SmallCondition) -> None:
+def test_where_nobody_waits_the_kernel_s_lock_is_enough(unused: UnusedLock) -> None:
     future = new_future()
 
     future._settle(unused, 7, None)
 
-    assert cast("Any", future)._condition is unused
+    assert future._lock is unused
     assert (future.done(), future.cancelled(), future.exception()) == (True, False, None)
 
 
-def test_its_own_lock_stays_where_somebody_waits(unused: SmallCondition) -> None:
+def test_who_takes_the_locks_of_several_that_are_done_gets_one_of_each(unused: UnusedLock) -> None:
+    """In the order of the futures: were it the same for all, two who do so could wait for each other."""
+    futures = [new_future() for _ in range(2)]
+    for future in futures:
+        future._settle(unused, 7, None)
+
+    locks = [future._condition for future in futures]
+
+    assert len({id(lock) for lock in [*locks, unused]}) == 3
+    assert [future._condition for future in futures] == locks
+
+
+def test_its_own_lock_stays_where_somebody_waits(unused: UnusedLock) -> None:
     future = new_future()
     own: Any = future._condition
 
@@ -59,7 +70,7 @@ def test_its_own_lock_stays_where_somebody_waits(unused: SmallCondition) -> None
     assert cast("Any", future)._condition is own
 
 
-def test_a_cancelled_one_raises_that(unused: SmallCondition) -> None:
+def test_a_cancelled_one_raises_that(unused: UnusedLock) -> None:
     future = new_future()
 
     future._settle(unused, None, concurrent.futures.CancelledError(), cancelled=True)
@@ -69,7 +80,7 @@ def test_a_cancelled_one_raises_that(unused: SmallCondition) -> None:
         future.exception()
 
 
-def test_the_first_outcome_counts(unused: SmallCondition) -> None:
+def test_the_first_outcome_counts(unused: UnusedLock) -> None:
     future = new_future()
 
     future._settle(unused, 7, None)
@@ -79,9 +90,10 @@ def test_the_first_outcome_counts(unused: SmallCondition) -> None:
     assert future.exception() is None
 
 
-def test_nobody_is_told_twice_when_it_is_done_again(unused: SmallCondition) -> None:
+def test_nobody_is_told_twice_when_it_is_done_again(unused: UnusedLock) -> None:
     future, waiter = new_future(), Waiter()
-    future._waiters.append(cast("Any", waiter))
+    with future._condition:
+        future._waiters.append(cast("Any", waiter))
 
     future._settle(unused, 7, None)
     future._settle(unused, 7, None)
@@ -90,14 +102,14 @@ def test_nobody_is_told_twice_when_it_is_done_again(unused: SmallCondition) -> N
 
 
 @pytest.mark.parametrize("somebody", [False, True], ids=["nobody waits", "somebody waits"])
-def test_cut_short_anywhere_and_done_again_everybody_is_told_once(unused: SmallCondition, somebody: bool) -> None:  # noqa: FBT001
+def test_cut_short_anywhere_and_done_again_everybody_is_told_once(unused: UnusedLock, somebody: bool) -> None:  # noqa: FBT001
     number = 0
     happened = True
     while happened:
         future, waiter = new_future(), Waiter()
         if somebody:
-            future._waiters.append(cast("Any", waiter))
-            assert future._condition is not unused  # type: ignore[comparison-overlap]  # it is made for the first
+            with future._condition:
+                future._waiters.append(cast("Any", waiter))
         cut = CutAt(number, module, events=("line",))
         try:
             with cut:
@@ -112,7 +124,7 @@ def test_cut_short_anywhere_and_done_again_everybody_is_told_once(unused: SmallC
     assert number > 5
 
 
-def test_many_threads_that_begin_to_wait_meanwhile_are_all_woken(unused: SmallCondition) -> None:
+def test_many_threads_that_begin_to_wait_meanwhile_are_all_woken(unused: UnusedLock) -> None:
     woken = 0
     for _ in range(200):
         future = new_future()
