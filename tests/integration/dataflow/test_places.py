@@ -303,15 +303,15 @@ def test_cleanup_lets_a_waiting_submitter_go(make_kernel: Any, blocker: Any) -> 
 
 def test_an_interrupt_while_a_task_is_taken_in_costs_no_room(make_kernel: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     kernel = make_kernel(max_in_flight=1)
-    post = kernel._flow._mailbox.post
+    take_in = kernel._flow._mailbox.take_in
     interrupts = iter([True])
 
     def interrupted_once(*args: Any) -> None:
         if next(interrupts, False):
             raise KeyboardInterrupt
-        post(*args)
+        take_in(*args)
 
-    monkeypatch.setattr(kernel._flow._mailbox, "post", interrupted_once)
+    monkeypatch.setattr(kernel._flow._mailbox, "take_in", interrupted_once)
     with pytest.raises(KeyboardInterrupt):
         kernel.submit(int)
     monkeypatch.undo()
