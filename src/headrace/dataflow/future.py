@@ -207,8 +207,8 @@ class AppFuture(_WorkflowFuture[R]):
         if isinstance(lock, UnusedLock):
             # Not this one itself: `wait` takes many locks, in an order that a lock of many futures would not keep to.
             with lock:
-                pass  # Whoever settles the future just now has done so.
-            lock = self.__dict__.setdefault("_late_lock", SmallCondition())
+                late = self._late_lock  # And whoever settles the future just now has done so.
+            lock = late if late is not None else self.__dict__.setdefault("_late_lock", SmallCondition())
         return lock
 
     def _made_list(self) -> list[Any]:
