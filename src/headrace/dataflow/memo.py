@@ -118,8 +118,11 @@ class Memo:
         if task.ended:
             return
         if leader.error is None or _says_nothing(leader.error):
-            task.leader = None
             self._flow.ready(task)
+            if task.leader is leader:
+                # Else it waits for another by now. That this gate broke is not to be told again.
+                self._flow.tell(Unguard(task, LAUNCH, self._flow.now()))
+                task.leader = None
         else:
             self._flow.finish(task, TaskState.failed, leader.error)
 
