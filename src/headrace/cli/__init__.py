@@ -33,11 +33,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return doctor(as_json="--json" in given)
     try:
         from headrace.cli.commands import parse  # noqa: PLC0415 - see the module's docstring
-        from headrace.cli.run import run  # noqa: PLC0415 - see the module's docstring
+
+        asked = parse(given)
+        if isinstance(asked, int):
+            return asked
+        from headrace.cli.run import run  # noqa: PLC0415 - other commands have no use for it
     except ImportError as error:
         sys.stderr.write(
             f"headrace: {error}: the installation is incomplete, and `headrace doctor` says what it lacks\n"
         )
         return 1
-    asked = parse(given)
-    return asked if isinstance(asked, int) else run(asked)
+    return run(asked)

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from headrace import __version__
+from headrace.cli.history.commands import register
 from headrace.cli.request import RunRequest
 
 __all__ = ["app", "parse"]
@@ -171,3 +172,6 @@ def _doctor(
     from headrace.cli.doctor import doctor  # noqa: PLC0415 - `run` has no use for it
 
     context.obj.code = doctor(as_json=as_json)
+
+
+register(app)

@@ -194,10 +194,18 @@ def _is_same_work(run: RunRecord, launch: Launch, ordinal: int) -> bool:
 
 
 def _named(reader: JournalReader, which: str) -> RunRecord:
-    """Return the run of that id, or with that run directory."""
-    folder = str(Path(which).absolute())
-    for run in reader.runs():
-        run_dir = str(run.extra.get("run_dir", ""))
-        if run_dir and (run_dir == folder or Path(run_dir).name == which):
-            return run
-    return reader.run(which)
+    """Return the run of that id, or what begins so, or with that directory: its number, or its path with a slash."""
+    found = [run for run in reader.runs() if _is_in(run, which)]
+    if len(found) > 1:
+        ids = ", ".join(run.id for run in found[:5])
+        raise ConfigurationError(f"run {which!r} may be any of {len(found)}: {ids}; name it by its id, or its path")
+    return found[0] if found else reader.run(which)
+
+
+def _is_in(run: RunRecord, which: str) -> bool:
+    """Tell whether the run's directory is meant, as on the command line."""
+    folder = str(run.extra.get("run_dir", ""))
+    if "/" in which:
+        return bool(folder) and Path(folder) == Path(which).absolute()
+    name = Path(folder).name
+    return which.isdecimal() and name.isdecimal() and int(name) == int(which)

@@ -19,11 +19,13 @@ from headrace.journal.errors import (
     UnknownRun,
 )
 from headrace.journal.journal import Durable, Journal
-from headrace.journal.reader import Count, JournalReader
+from headrace.journal.reader import AppTime, Count, JournalReader
 from headrace.journal.records import EdgeRecord, Ident, ResultRecord, RunRecord, TransitionRecord, UnitRecord
 from headrace.journal.results import Result, Results
+from headrace.journal.waits import Path, UnmetCount, Waits
 
 __all__ = [
+    "AppTime",
     "CorruptResultError",
     "Count",
     "DamagedStore",
@@ -37,6 +39,7 @@ __all__ = [
     "JournalReader",
     "JournalUnavailable",
     "NewerSchema",
+    "Path",
     "Result",
     "ResultRecord",
     "Results",
@@ -46,4 +49,6 @@ __all__ = [
     "TransitionRecord",
     "UnitRecord",
     "UnknownRun",
+    "UnmetCount",
+    "Waits",
 ]

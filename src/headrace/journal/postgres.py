@@ -328,6 +328,9 @@ class PostgresStore:
                 self._take(run_id, connection)
             yield
         finally:
+            with suppress(self._driver.Error):
+                # The server would take its time to see that the connection is gone.
+                connection.execute("SELECT pg_advisory_unlock(%s)", (_lock_of(run_id),))
             connection.close()
 
     def compact(self) -> bool:

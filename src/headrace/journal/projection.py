@@ -3,7 +3,7 @@
 Everything is done by the database itself, in a few statements for a whole group: a row-wise loop would give Python's
 interpreter lock up for each row, and wait for it as often beside threads that compute.
 
-The moves themselves get no table. A unit's row says in which groups it is found, and `transitions` reads those: a
+The moves themselves get no table. A unit's row says in which groups its moves are, and `transitions` reads those: a
 table of moves would double the store's size, and the cost of this.
 """
 
@@ -68,7 +68,7 @@ INSERT INTO unit (run, kind, id, name, app, labels, executor, stdout, stderr, ex
 SELECT :run, l.kind, l.id, t.a, coalesce(t.b, ''), t.c, coalesce(i.executor, t.executor), t.d, t.e, t.f,
        i.b, i.attempt, coalesce(i.flags, 0), f.at + :wall_offset, s.at + :wall_offset,
        CASE WHEN (i.flags & 2) <> 0 THEN i.at + :wall_offset END,
-       CASE WHEN (i.flags & 2) <> 0 THEN i.at - s.at END, i.c, :found_in
+       CASE WHEN (i.flags & 2) <> 0 THEN i.at - s.at END, i.c, CASE WHEN l.last IS NULL THEN '' ELSE :found_in END
 FROM latest l
 LEFT JOIN incoming t ON t.place = l.told LEFT JOIN incoming i ON i.place = l.last
 LEFT JOIN incoming s ON s.place = l.start LEFT JOIN incoming f ON f.place = l.first

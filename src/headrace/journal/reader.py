@@ -12,7 +12,9 @@ from headrace.journal.group import log_checksum
 from headrace.journal.lines import ENDS, FAILS, Word, ident_of, parse
 from headrace.journal.opening import open_store
 from headrace.journal.records import EdgeRecord, Ident, RunRecord, TransitionRecord, UnitRecord
+from headrace.journal.removal import remove_run
 from headrace.journal.results import Results
+from headrace.journal.waits import Path, Waits, dependants_of, path_of, unmet_by
 
 if TYPE_CHECKING:
     import os
@@ -22,8 +24,9 @@ if TYPE_CHECKING:
 
     from headrace.journal.lines import Line
     from headrace.journal.store import Store
+    from headrace.journal.waits import Key
 
-__all__ = ["Count", "JournalReader"]
+__all__ = ["AppTime", "Count", "JournalReader"]
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +37,19 @@ _UNIT: Final = (
 )
 # Lines brought up to date by one transaction: a writer waits for it no longer than some 100 ms.
 _AT_ONCE: Final = 8192
+
+
+@dataclass(frozen=True, slots=True)
+class AppTime:
+    """How long the units of an app took."""
+
+    kind: str
+    app: str
+    #: How many of them have a time.
+    number: int
+    #: Seconds: of all of them, and of the longest.
+    total: float
+    longest: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +84,11 @@ class JournalReader:
             StoreRefused, NewerSchema, DamagedStore, JournalUnavailable: as `Journal.open`.
         """
         return cls(open_store(place, patience=patience, signing_key=signing_key, must_exist=True))
+
+    @property
+    def place(self) -> str:
+        """What the store is called."""
+        return self._store.place
 
     @property
     def results(self) -> Results:
@@ -135,11 +156,11 @@ class JournalReader:
         if state is None and app is None:
             return self._page(found, conditions, values, limit)
         units: list[UnitRecord] = []
-        # Each of these is in one place of an index, however many units there are.
-        for each_state, each_app in self._groups_of(found, state, app):
-            of_state = "state IS NULL" if each_state is None else "state = ?"
-            more = [each_app] if each_state is None else [each_state, each_app]
-            units += self._page(found, [*conditions, of_state, "app = ?"], [*values, *more], limit)
+        # Each of these is in one place of an index, however many units there are; without the kind none would be used.
+        for each_kind, each_state, each_app in self._groups_of(found, kind, state, app):
+            of_state, more = ("state IS NULL", []) if each_state is None else ("state = ?", [each_state])
+            where = [*conditions, "kind = ?", of_state, "app = ?"]
+            units += self._page(found, where, [*values, each_kind, *more, each_app], limit)
         return sorted(units, key=_in_order)[:limit]
 
     def unit(self, kind: str, id: Hashable, run: str | int = "last") -> UnitRecord | None:  # noqa: A002 - the field's own word
@@ -167,6 +188,21 @@ class JournalReader:
             (self._caught_up(run).number,),
         )
         return [Count(*row) for row in rows]
+
+    def times(self, run: str | int = "last") -> list[AppTime]:
+        """Return how long the units of each app took: of those that ran and ended, their last attempts."""
+        number = self._caught_up(run).number
+        kinds = self._store.query("SELECT DISTINCT kind FROM counter WHERE run = ?", (number,))
+        # Kind by kind: to group by two columns takes twice as long. What was never run took no time at all.
+        return [
+            AppTime(kind, *row)
+            for (kind,) in kinds
+            for row in self._store.query(
+                "SELECT app, count(seconds), sum(seconds), max(seconds) FROM unit "
+                "WHERE run = ? AND kind = ? AND seconds > 0 GROUP BY app ORDER BY app",
+                (number, kind),
+            )
+        ]
 
     # --- moves and waits ----------------------------------------------------------------------------------------------
 
@@ -201,6 +237,14 @@ class JournalReader:
             yield from self._log(found, [seq for (seq,) in rows])
             seq = rows[-1][0]
 
+    def resting_states(self, run: str | int = "last") -> set[tuple[str, str]]:
+        """Return the kinds and states in which units of the run begin or end, and so do nothing."""
+        rows = self._store.query(
+            f"SELECT DISTINCT kind, b FROM word WHERE run = ? AND what = 't' AND (a IS NULL OR (flags & {ENDS}) <> 0)",  # noqa: S608 - a constant
+            (self._caught_up(run).number,),
+        )
+        return {(kind, state) for kind, state in rows}
+
     def needs(self, kind: str, id: Hashable, run: str | int = "last") -> list[EdgeRecord]:  # noqa: A002 - the field's own word
         """Return what a unit waits or waited for."""
         return self._edges(run, "kind = ? AND unit = ?", kind, id)
@@ -212,6 +256,69 @@ class JournalReader:
     def edges(self, run: str | int = "last") -> Iterator[EdgeRecord]:
         """Give every wait of a run, in the order in which it was told."""
         return (line for line in self.log(run) if isinstance(line, EdgeRecord))
+
+    def waits(self, kind: str, id: Hashable, run: str | int = "last", *, limit: int = 20) -> Waits:  # noqa: A002 - the field's own word
+        """Return what a unit still waits for and what waits for it, in numbers and with the first `limit` units."""
+        found = self._caught_up(run)
+        key = (kind, self._key(id))
+        needs, unmet, first = unmet_by(self._store, found.number, key, limit)
+        needed_by, dependants = dependants_of(self._store, found.number, key, limit)
+        return Waits(
+            needs=needs,
+            unmet=tuple(unmet),
+            first=self._by_keys(found, first),
+            needed_by=needed_by,
+            dependants=self._by_keys(found, dependants),
+        )
+
+    def path(self, kind: str, id: Hashable, run: str | int = "last", *, failed: bool, ends: int = 5) -> Path:  # noqa: A002 - the field's own word
+        """Follow one unmet need of a unit, one of that one, and so on.
+
+        Args:
+            kind: the unit's kind.
+            id: its id.
+            run: its run.
+            failed: whether to follow what failed, which leads to whose fault it is; or else what has not.
+            ends: so many units are returned of each end.
+        """
+        found = self._caught_up(run)
+        keys, whole = path_of(self._store, found.number, (kind, self._key(id)), failed=failed)
+        left_out = max(0, len(keys) - 2 * ends)
+        shown = keys[:ends] + keys[-ends:] if left_out else keys
+        return Path(self._by_keys(found, shown), left_out, whole)
+
+    # --- the end of runs ----------------------------------------------------------------------------------------------
+
+    def last_heard(self, run: str | int = "last") -> float | None:
+        """Return when the last move of a run was made, as its machine's clock had it; None if there was none."""
+        found = self.run(run)
+        for (seq,) in self._store.query(
+            "SELECT seq FROM log WHERE run = ? ORDER BY seq DESC LIMIT 20", (found.number,)
+        ):
+            moves = [line.wall for line in self._log(found, [seq]) if isinstance(line, TransitionRecord)]
+            if moves:
+                return moves[-1]
+        return None
+
+    def remove(self, run: str | int, *, results_under: str | None = None) -> int:
+        """Remove a run, and if `results_under` is given all results whose keys begin so; return how many these were.
+
+        Large results are in files, which go with the next `Results.sweep`. If it is cut off, the run is still there,
+        its `how` is "being removed", and it can be removed again.
+
+        Raises:
+            UnknownRun: there is none, or more than one.
+            RunTaken: it is being written.
+            JournalUnavailable: nothing can be written now.
+        """
+        return remove_run(self._store, self.run(run), results_under=results_under)
+
+    def compact(self) -> bool:
+        """Give the space of what was removed back to the file system; whether that was possible.
+
+        It is while nobody else has the store open: who wants to open it waits meanwhile. PostgreSQL does it by itself.
+        """
+        return self._store.compact()
 
     # --- life ---------------------------------------------------------------------------------------------------------
 
@@ -251,19 +358,31 @@ class JournalReader:
         rows = self._store.query(f"SELECT {_UNIT} FROM unit WHERE {where}", values)  # noqa: S608 - constants
         return [self._unit(run.id, row) for row in rows]
 
+    def _by_keys(self, run: RunRecord, keys: Iterable[Key]) -> tuple[UnitRecord, ...]:
+        where = "run = ? AND kind = ? AND id = ?"
+        return tuple(unit for key in keys for unit in self._units(run, where, [run.number, *key]))
+
     def _page(self, run: RunRecord, conditions: list[str], values: list[Any], limit: int | None) -> list[UnitRecord]:
         return self._units(run, f"{' AND '.join(conditions)} ORDER BY kind, id LIMIT ?", [*values, _limit(limit)])
 
-    def _groups_of(self, run: RunRecord, state: str | None, app: str | None) -> list[tuple[str | None, str]]:
-        """The states and apps of a run's units that match."""
-        groups: list[tuple[str | None, str]] = [
-            (one_state, one_app)
-            for one_state, one_app in self._store.query(
-                "SELECT DISTINCT state, app FROM counter WHERE run = ? AND number <> 0", (run.number,)
-            )
-            if state in {None, one_state} and app in {None, one_app}
+    def _groups_of(
+        self, run: RunRecord, kind: str | None, state: str | None, app: str | None
+    ) -> list[tuple[str, str | None, str]]:
+        """The kinds, states and apps of a run's units that match; None is the state of those that never moved."""
+        rows = self._store.query(
+            "SELECT DISTINCT kind, state, app FROM counter WHERE run = ? AND number <> 0", (run.number,)
+        )
+        groups: list[tuple[str, str | None, str]] = [
+            (one_kind, one_state, one_app)
+            for one_kind, one_state, one_app in rows
+            if kind in {None, one_kind} and state in {None, one_state} and app in {None, one_app}
         ]
-        return [*groups, (None, app)] if state is None and app is not None else groups
+        if state is not None or app is None:
+            return groups
+        unmoved = self._store.query(
+            "SELECT DISTINCT kind FROM unit WHERE run = ? AND state IS NULL AND app = ?", (run.number, app)
+        )
+        return groups + [(one_kind, None, app) for (one_kind,) in unmoved if kind in {None, one_kind}]
 
     def _unit(self, run: str, row: tuple[Any, ...]) -> UnitRecord:
         kind, ident, name, app, labels, executor, stdout, stderr, extra, state, attempt, flags = row[:12]

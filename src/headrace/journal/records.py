@@ -151,7 +151,7 @@ class ResultRecord:
     checksum: bytes
     #: The name of its file among the store's results; None when it is in the database.
     place: str | None
-    #: The id of the run that stored it last, and when (wall time).
+    #: The id of the run that stored it last, empty if that was removed; and when (wall time).
     run: str
     stored_at: float
 

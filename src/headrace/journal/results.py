@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from headrace.journal.store import Store
 
-__all__ = ["INLINE_AT_MOST", "Result", "ResultFiles", "Results", "to_store"]
+__all__ = ["INLINE_AT_MOST", "Result", "ResultFiles", "Results", "keys_under", "to_store"]
 
 #: Payloads up to this many bytes are in the database.
 INLINE_AT_MOST: Final = 64 * 1024
@@ -130,6 +130,11 @@ class Results:
             yield from map(_record, rows)
             after = rows[-1][0]
 
+    def number(self, under: str) -> int:
+        """Return how many results have keys that begin with `under`, which must not be empty."""
+        ((number,),) = self._store.query("SELECT count(*) FROM result WHERE key >= ? AND key < ?", keys_under(under))
+        return int(number)
+
     def verify(self) -> list[CorruptResultError]:
         """Read every result; return what is wrong with those that are not as they were stored."""
         wrong = []
@@ -191,6 +196,11 @@ def to_store(key: str, codec: str, payload: bytes, store: Store) -> StoredResult
         place=place,
         payload=payload if place is None else None,
     )
+
+
+def keys_under(beginning: str) -> tuple[str, str]:
+    """Return the first key that may begin so, and the first after all that do."""
+    return beginning, beginning[:-1] + chr(ord(beginning[-1]) + 1)
 
 
 def _record(row: tuple[object, ...]) -> ResultRecord:

@@ -230,13 +230,19 @@ def test_what_was_resumed_is_found_by_the_one_after(make_kernel: MakeKernel, ran
     assert numbers(ran) == [0, 1, 2]
 
 
-@pytest.mark.parametrize("how", ["id", "beginning", "name", "folder"])
+@pytest.mark.parametrize("how", ["id", "beginning", "name", "number", "folder"])
 def test_a_run_may_be_named(make_kernel: MakeKernel, ran: Path, how: str) -> None:
     first = make_kernel()
     app_of(first, ran)(1).result()
     first.cleanup()
     make_kernel().cleanup()
-    named = {"id": first.run_id, "beginning": first.run_id[:12], "name": "000", "folder": str(first.run_dir)}
+    named = {
+        "id": first.run_id,
+        "beginning": first.run_id[:12],
+        "name": "000",
+        "number": "0",
+        "folder": str(first.run_dir),
+    }
 
     kernel = make_kernel(resume=named[how])
     app_of(kernel, ran)(1).result()

@@ -353,6 +353,7 @@ def test_waits_tell_what_is_missing_and_what_waits(place: str) -> None:
     assert (waits.needed_by, [unit.id for unit in waits.dependants]) == (1, [3])
 
 
+@pytest.mark.slow
 def test_of_many_needs_those_that_are_missing_are_found(place: str) -> None:
     """From ten thousand on they are looked for the other way round."""
     many, missing = 10_500, {17: LampState.broken, 9_000: LampState.dark}
@@ -387,6 +388,7 @@ def _chain(journal: Journal, length: int) -> None:
         before = unit
 
 
+@pytest.mark.slow
 def test_a_path_leads_to_what_failed_first(place: str) -> None:
     with journal_at(place) as journal:
         _chain(journal, 2_000)
@@ -455,6 +457,7 @@ def test_units_rest_in_the_states_that_they_begin_and_end_in(place: str) -> None
         assert reader.resting_states() == {("lamp", "dark"), ("lamp", "out")}
 
 
+@pytest.mark.slow
 def test_a_run_that_is_removed_leaves_nothing_behind(place: str) -> None:
     with journal_at(place, "gone") as journal:
         _chain(journal, 50)
