@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -18,13 +19,16 @@ REFERENCE: Final = "headrace.json"
 
 
 def get_all_checkpoints(rundir: str | os.PathLike[str] = "runinfo") -> list[str]:
-    """Return the checkpoint directories of all runs under `rundir`, the oldest first."""
+    """Return the checkpoint directories of all runs under `rundir`, the oldest first.
+
+    Those whose results are not there any more are left out.
+    """
     found = []
     with suppress(FileNotFoundError):
         runs = [entry for entry in Path(rundir).iterdir() if entry.name.isdecimal()]
         for run in sorted(runs, key=lambda entry: int(entry.name)):
             folder = run / FOLDER
-            if (folder / REFERENCE).exists() or (folder / "tasks.pkl").exists():
+            if _has_results(folder) or (folder / "tasks.pkl").exists():
                 found.append(str(folder.absolute()))
     return found
 
@@ -32,3 +36,11 @@ def get_all_checkpoints(rundir: str | os.PathLike[str] = "runinfo") -> list[str]
 def get_last_checkpoint(rundir: str | os.PathLike[str] = "runinfo") -> list[str]:
     """Return the checkpoint directory of the last run under `rundir` that has one, in a list; else an empty list."""
     return get_all_checkpoints(rundir)[-1:]
+
+
+def _has_results(folder: Path) -> bool:
+    try:
+        place = str(json.loads((folder / REFERENCE).read_text(encoding="utf-8"))["journal"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    return "://" in place or (folder / place).exists()

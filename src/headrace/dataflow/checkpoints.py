@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import pickle
 import threading
 from dataclasses import dataclass
@@ -15,8 +16,7 @@ from headrace.dataflow.errors import CheckpointError, ConfigurationError
 from headrace.journal import CorruptResultError, JournalError, JournalReader
 
 if TYPE_CHECKING:
-    import os
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from headrace.dataflow.config import CheckpointFailure, CheckpointMode
     from headrace.dataflow.task import Task
@@ -32,6 +32,8 @@ __all__ = [
 logger = logging.getLogger(__name__)
 
 _CODEC: Final = "pickle"
+# Stands where a result was that is not to be found any more.
+_GONE: Final = "gone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +161,7 @@ class Checkpoints:
         failure: CheckpointFailure,
     ) -> None:
         self._journal = journal
+        self._place = journal.place if "://" in journal.place else os.path.realpath(journal.place)
         self._lineage = lineage
         self._folder = run_dir / FOLDER
         self._mode = mode
@@ -175,6 +178,7 @@ class Checkpoints:
         # What was computed since the last checkpoint, by key; only in modes that write later.
         self._kept: dict[str, tuple[object, Any]] = {}
         self._referred = False
+        self._referring = threading.RLock()
         self._saving = threading.RLock()
         self._closed = threading.Event()
         self._thread: threading.Thread | None = None
@@ -242,6 +246,9 @@ class Checkpoints:
         """
         if isinstance(folders, str | bytes) or not isinstance(folders, list | tuple):
             raise ConfigurationError(f"checkpoints are given as a list of directories, not as {folders!r}")
+        for one in folders:
+            if not isinstance(one, str | os.PathLike | ResultSource):
+                raise ConfigurationError(f"a checkpoint is a directory or a ResultSource, not {one!r}")
         known = [one if isinstance(one, ResultSource) else self._stored_at(Path(one)) for one in folders]
         for one in known:
             if isinstance(one, ResultSource):
@@ -250,11 +257,20 @@ class Checkpoints:
                 stored, lineage = one
                 stored.add(lineage)
 
+    def borrow(self, lineages: Iterable[str]) -> None:
+        """Use the results of other lineages in the same store, too, also those that are stored from now on."""
+        for lineage in lineages:
+            if self._place not in self._others:
+                self._opened(self._place, _Stored(self._journal.results, self._log))
+            self._others[self._place].add(lineage)
+
     def _stored_at(self, folder: Path) -> tuple[_Stored, str]:
         file = folder / REFERENCE
         try:
             reference = json.loads(file.read_text(encoding="utf-8"))
-            place, lineage = reference["journal"], reference["lineage"]
+            place, lineage = str(reference["journal"]), str(reference["lineage"])
+            if "://" not in place:
+                place = os.path.realpath(folder / place)
         except FileNotFoundError:
             other = " (it is one of Parsl's: see the how-to on them)" if (folder / "tasks.pkl").exists() else ""
             raise ConfigurationError(
@@ -265,7 +281,7 @@ class Checkpoints:
             raise ConfigurationError(f"the checkpoint {file} cannot be read: {error!r}") from error
         if place in self._others:
             return self._others[place], lineage
-        if place == self._journal.place:
+        if place == self._place:
             return self._opened(place, _Stored(self._journal.results, self._log)), lineage
         try:
             reader = JournalReader.open(place)
@@ -309,6 +325,14 @@ class Checkpoints:
         """Give the payload to the journal. Never blocks."""
         self._journal.result(f"{self._lineage}/{key}", payload, codec=_CODEC)
 
+    def forget(self, key: str, told: Callable[[BaseException | None], None]) -> None:
+        """Have no later run find a result; `told` is called as by `barrier`. Never blocks."""
+        self._kept.pop(key, None)
+        if self._mode is None:
+            told(None)
+        else:
+            self._journal.result(f"{self._lineage}/{key}", b"", codec=_GONE, durable=told)
+
     def barrier(self, told: Callable[[BaseException | None], None]) -> None:
         """Have `told` called, on the journal's thread, when all before is on disk; or with what prevents that."""
         self._journal.barrier(told)
@@ -330,13 +354,18 @@ class Checkpoints:
         self._log.warning("the result of %s could not be stored, and is not found again: %s", who, error)
         return None
 
-    def checkpoint(self) -> Path:
+    def checkpoint(self, timeout: float | None = None) -> Path:
         """Have all on disk that has been computed so far; return the checkpoint's directory.
 
         Raises:
+            ConfigurationError: no results are kept.
             CheckpointError: a result does not pickle; the others have been stored.
             JournalUnavailable: the store cannot be written to. What is missing is written by the next one.
         """
+        if self._mode is None:
+            raise ConfigurationError(
+                "a checkpoint would store nothing with Config(checkpoint_mode=None); 'manual' does when it is asked"
+            )
         failures: list[CheckpointError] = []
         with self._saving:
             self._refer()
@@ -350,21 +379,26 @@ class Checkpoints:
                         self._journal.wait_for_room()
                         self.store(key, payload)
                 self._kept.pop(key, None)
-            self._journal.flush()
+            self._journal.flush(timeout)
             for sink in self._sinks:
                 sink.flush()
         if failures:
             raise failures[0]
         return self._folder
 
-    def close(self) -> None:
-        """Store what is left, where the mode says so, and let go of what was loaded. Raises as `checkpoint` does."""
+    def close(self, timeout: float | None = None) -> None:
+        """Store what is left, where the mode says so, and let go of what was loaded.
+
+        Raises:
+            TimeoutError: it is not on disk after so many seconds.
+            CheckpointError, JournalUnavailable: as `checkpoint`.
+        """
         self._closed.set()
         if self._thread is not None:
-            self._thread.join()
+            self._thread.join(timeout)
         try:
             if self._mode in {"periodic", "dfk_exit"} and self._kept:
-                self.checkpoint()
+                self.checkpoint(timeout)
         finally:
             ends: tuple[ResultSink | ResultSource, ...] = (*self._sinks, *self._sources)
             for end in ends:
@@ -383,12 +417,27 @@ class Checkpoints:
 
     def _refer(self) -> None:
         """Have the run's checkpoint directory say where its results are."""
+        if not self._referred:
+            with self._referring:
+                self._write_reference()
+
+    def _write_reference(self) -> None:
         if self._referred:
             return
-        reference = {"journal": self._journal.place, "lineage": self._lineage, "run": self._journal.run.id}
+        place = self._journal.place
+        if "://" not in place:
+            # So that the whole folder may be moved.
+            place = os.path.relpath(place, self._folder)
+        reference = {"journal": place, "lineage": self._lineage, "run": self._journal.run.id}
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            (self._folder / REFERENCE).write_text(json.dumps(reference), encoding="utf-8")
+            # Whole or not there, whatever happens in the middle.
+            new = self._folder / f".{REFERENCE}.new"
+            with new.open("w", encoding="utf-8") as file:
+                json.dump(reference, file)
+                file.flush()
+                os.fsync(file.fileno())
+            new.replace(self._folder / REFERENCE)
         except OSError as error:
             self._log.warning("%s cannot be written: %s; resuming this run works all the same", self._folder, error)
         self._referred = True

@@ -6,6 +6,7 @@ import concurrent.futures
 import difflib
 import os
 import re
+import threading
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -143,7 +144,7 @@ class Config:
         observers = self.observers
         _check_kind("observers", _are_observers(observers), "a list of headrace.observers.Observer", observers)
         timeout = self.cleanup_timeout
-        is_timeout = timeout is None or (isinstance(timeout, int | float) and timeout >= 0)
+        is_timeout = timeout is None or (isinstance(timeout, int | float) and 0 <= timeout <= threading.TIMEOUT_MAX)
         _check_kind("cleanup_timeout", is_timeout, "a number of seconds, at least 0, or None", timeout)
         _check_choice("exit_mode", self.exit_mode, ExitMode)
         self._check_record()
@@ -159,7 +160,7 @@ class Config:
         _check_choice("checkpoint_failure", self.checkpoint_failure, CheckpointFailure)
         _check_kind(
             "checkpoint_period",
-            self.checkpoint_seconds > 0,
+            0 < self.checkpoint_seconds <= threading.TIMEOUT_MAX,
             "a number of seconds or 'HH:MM:SS', more than 0",
             self.checkpoint_period,
         )

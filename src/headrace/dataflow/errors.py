@@ -35,7 +35,8 @@ from typing import TYPE_CHECKING, Any
 from headrace.core import HeadraceError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
+    from concurrent.futures import Future
 
 __all__ = [
     "AppAbortedError",
@@ -60,6 +61,7 @@ __all__ = [
     "PropagatedError",
     "TaskAbandonedError",
     "UnknownExecutorError",
+    "failures_among",
 ]
 
 # How many steps of a failure's path its message shows before and after the gap.
@@ -213,6 +215,14 @@ def _rebuild(entries: list[Any]) -> PropagatedError:
             errors.append(entry)
     rebuilt: PropagatedError = errors[-1]
     return rebuilt
+
+
+def failures_among(futures: Iterable[Future[Any]]) -> list[tuple[BaseException, str]]:
+    """Return the errors of those futures that have failed, each with what people call it."""
+    failed = [
+        future for future in futures if future.done() and not future.cancelled() and future.exception() is not None
+    ]
+    return [(error, str(getattr(one, "task_record", one))) for one in failed if (error := one.exception()) is not None]
 
 
 class AppException(HeadraceError):

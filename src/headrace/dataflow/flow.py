@@ -37,6 +37,7 @@ from headrace.core import (
     WakeAt,
 )
 from headrace.core.condition import Reply
+from headrace.dataflow.backstage import Backstage
 from headrace.dataflow.callbacks import Callbacks
 from headrace.dataflow.command import run_of
 from headrace.dataflow.dispatcher import Dispatcher, Slot
@@ -46,10 +47,11 @@ from headrace.dataflow.errors import (
     DuplicateLabelError,
     JoinError,
     TaskAbandonedError,
+    failures_among,
 )
 from headrace.dataflow.foreign import ForeignFuture, FutureState
 from headrace.dataflow.future import AppFuture, UnusedLock
-from headrace.dataflow.handover import handover_to, log_error, stop
+from headrace.dataflow.handover import handover_to, stop
 from headrace.dataflow.joins import Joins
 from headrace.dataflow.local_engine import LocalEngine
 from headrace.dataflow.memo import Memo
@@ -153,13 +155,11 @@ class Flow:
         )
         self.tell = self._mailbox.tell
         self._unused_lock = UnusedLock()
-        self._settled = Callbacks(self.defer, self._keeper.wake_now)
-        threads = config.internal_tasks_max_threads
-        #: Runs the bodies of join apps, callbacks, and retry handlers.
-        self.internal = ThreadPoolExecutor("_internal", threads, thread_name_prefix=f"{name}-internal")
-        self.internal.start()
-        for_joins = Slot("_internal", self.internal, handover_to(self.internal, self._call_ended), threads)
-        self._dispatcher = Dispatcher(for_joins)
+        self.backstage = Backstage(name, config.internal_tasks_max_threads)
+        internal = self.backstage.internal
+        self._settled = Callbacks(self.backstage.defer, self._keeper.wake_now)
+        handover = handover_to(internal, self._call_ended)
+        self._dispatcher = Dispatcher(Slot("_internal", internal, handover, config.internal_tasks_max_threads))
         #: Runs the commands of tasks on threads.
         self._commands = LocalEngine()
         self._scratch = run_dir / "sandboxes"
@@ -220,7 +220,7 @@ class Flow:
         """Return what must be shut down, in that order: who hands over, who runs, and the internal pool."""
         slots = self._dispatcher.slots
         submitters = [thread for slot in slots for thread in slot.handover.threads]
-        return [*submitters, *(slot.executor for slot in slots), self.internal]
+        return [*submitters, *(slot.executor for slot in slots), *self.backstage.pools]
 
     def tasks(self) -> list[Task]:
         """Return the tasks that have been submitted and have not ended."""
@@ -248,7 +248,7 @@ class Flow:
         It must not wait for the kernel then, which would be to wait for itself.
         """
         worker = worker_of()
-        marks = [self.internal, *(mark for slot in self._dispatcher.slots for mark in slot.marks)]
+        marks = [*self.backstage.pools, *(mark for slot in self._dispatcher.slots for mark in slot.marks)]
         return self._mailbox.mine or (worker is not None and worker in marks)
 
     def cancel_all(self) -> None:
@@ -283,10 +283,10 @@ class Flow:
 
     def _see_to_callbacks(self) -> None:
         if self._settled and not self._mailbox.mine:
-            if worker_of() is not None:
+            if self.backstage.may_call_back:
                 self._settled.call()
             else:
-                self.defer(self._settled.call)
+                self.backstage.defer(self._settled.call)
 
     def _catch_up(self) -> None:
         """Wait until what was posted before is done: a submit may return while another thread is at work."""
@@ -294,13 +294,6 @@ class Flow:
             answer: Reply[None] = Reply()
             self.post(answer.give, None)
             answer.get()
-
-    def defer(self, work: Callable[..., None], *args: Any) -> None:  # noqa: ANN401 - handed through to the work
-        """Have the work done on the internal pool, or here when that is gone."""
-        try:
-            self.internal.execute(work, args, {}, log_error)
-        except RuntimeError:
-            work(*args)
 
     # --- the end of an attempt, told by an executor's thread ----------------------------------------------------------
 
@@ -317,7 +310,7 @@ class Flow:
             self.post(self.fail, task, attempt, error)
         elif self._verdicts.may_be_long and worker_of() is None:
             # The handler is the user's, and this thread may not be kept long.
-            self.defer(self._verdicts.on, task, attempt, error)
+            self.backstage.defer(self._verdicts.on, task, attempt, error)
         else:
             self._verdicts.on(task, attempt, error)
 
@@ -368,6 +361,14 @@ class Flow:
         """End an attempt, and its task, as failed, unless that has ended otherwise."""
         if task.attempt == attempt and not task.ended:
             self.finish(task, _FAILED, error)
+
+    def not_begun(self, task: Task, attempt: int, error: BaseException) -> None:
+        """End a task whose arguments could not be had: perhaps one that had ended well could not be stored."""
+        if task.attempt == attempt and not task.ended:
+            if causes := failures_among(task.depends):
+                self.finish(task, _DEP_FAIL, DependencyError(causes, task.id, task.name))
+            else:
+                self.finish(task, _FAILED, error)
 
     def retry(self, task: Task, attempt: int, error: BaseException, delay: float) -> None:
         """Begin a new attempt after a delay, unless the task has ended or is to."""
@@ -466,7 +467,7 @@ class Flow:
                 args, kwargs = substitute(self.resolver, args, kwargs)
             except Exception as error:  # noqa: BLE001 - the user's own resolver, which may raise anything
                 # Not at once: the end of this task may start the next, and so on, each a level deeper.
-                self._mailbox.post(self.fail, task, attempt, error)
+                self._mailbox.post(self.not_begun, task, attempt, error)
                 return
         task.executor = None
         self.tell(Move(task, attempt, _LAUNCHED, self.now()))
@@ -478,7 +479,7 @@ class Flow:
                     task.exec_future = task.command_run
             slot.handover.give(task, attempt, func, args, kwargs)
         except Exception as error:  # noqa: BLE001 - whatever an executor refuses with is the attempt's failure
-            self.defer(self._verdicts.on, task, attempt, error)
+            self.backstage.defer(self._verdicts.on, task, attempt, error)
         task.executor = slot.label
 
     def _propagate(self, broken: Broken) -> None:

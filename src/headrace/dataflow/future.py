@@ -289,9 +289,22 @@ class AppFuture(_WorkflowFuture[R]):
             return self._result  # type: ignore[return-value]  # given, since there is no error
         return super().result(timeout)
 
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        """Wait for the task's end; return what it failed with, or None.
+
+        Raises:
+            TimeoutError: it has not ended within `timeout` seconds.
+            CancelledError: it was cancelled.
+        """
+        return None if self._is_seen_unsaved() else super().exception(timeout)
+
     def done(self) -> bool:
         """Tell whether the task has ended: well, failed, or cancelled."""
-        return self._state != "PENDING"
+        return self._state != "PENDING" or self._is_seen_unsaved()
+
+    def _is_seen_unsaved(self) -> bool:
+        """Whether it has ended well and is on its way to disk, and the calling thread may see that."""
+        return _seen.unsaved and self._state == "PENDING" and self._task.unsaved is not None
 
     def cancelled(self) -> bool:
         """Tell whether the task was cancelled."""

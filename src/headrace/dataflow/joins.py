@@ -6,7 +6,7 @@ from concurrent.futures import CancelledError, Future
 from typing import TYPE_CHECKING, Any
 
 from headrace.core import AllOf, Gate, GateCycle, Guard, Move
-from headrace.dataflow.errors import JoinError
+from headrace.dataflow.errors import JoinError, failures_among
 from headrace.dataflow.future import result_now
 from headrace.dataflow.task import JOIN, TaskState
 
@@ -57,5 +57,9 @@ class Joins:
     def end(self, task: Task) -> None:
         """All that the task waited for has ended well."""
         joins = task.joins
+        if causes := failures_among(joins if isinstance(joins, list) else [joins]):
+            # It had ended well, and could not be stored.
+            self._flow.finish(task, TaskState.failed, JoinError(causes, task.id, task.name))
+            return
         value = [result_now(future) for future in joins] if isinstance(joins, list) else result_now(joins)
         self._flow.succeed(task, task.attempt, value)

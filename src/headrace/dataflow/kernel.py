@@ -51,6 +51,8 @@ logger = logging.getLogger(__name__)
 
 # Threads that have nothing to do still need a moment to end.
 _LEAST_TIMEOUT = 1.0
+# How long a disk may take, at least, to write what it has been told.
+_LEAST_WRITING = 30.0
 
 
 class DataFlowKernel:
@@ -378,10 +380,12 @@ class DataFlowKernel:
             executor.owner = None
             _shut_down(executor, deadline)
 
-    def _end_run(self, _: float | None) -> None:
+    def _end_run(self, deadline: float | None) -> None:
         try:
             if self._record is not None:
-                self._record.close(self._how or "ended")
+                # However short the wait for tasks was to be: what has been told is not lost lightly.
+                left = None if deadline is None else max(_LEAST_WRITING, deadline - time.monotonic())
+                self._record.close(self._how or "ended", left)
         finally:
             self._flow.close()
             self._record = None

@@ -6,13 +6,14 @@ import functools
 import os
 from concurrent.futures import CancelledError
 from dataclasses import dataclass
+from functools import partial
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, cast
 
 from headrace.core import Gate, GateCycle, GateStatus, Guard, Reached, Unguard
 from headrace.dataflow.errors import TaskAbandonedError
 from headrace.dataflow.resolver import substitute
-from headrace.dataflow.streams import AUTO_LOGNAME, AutoPath
+from headrace.dataflow.streams import AUTO_LOGNAME, AutoPath, file_of_stream
 from headrace.dataflow.task import DONE, LAUNCH, TaskState
 
 if TYPE_CHECKING:
@@ -72,14 +73,17 @@ class Memo:
         """Tell whether a ready task has to run; if not, see to it that it gets the outcome of an equal one."""
         key = task.memo_key
         if key is None:
-            self._flow.defer(self.find_key, task, task.attempt)
+            self._flow.backstage.work_out(self.find_key, task, task.attempt)
             return False
         leader = self._leaders.get(key)
         if leader is not None and leader is not task and not leader.ended:
             self._follow(task, leader)
             return False
         outcome = self._outcomes.get(key)
-        if outcome is not None and leader is not task and _outputs_are_there(task):
+        if outcome is not None and leader is not task and not _files_are_there(task):
+            self._forget(task, key)
+            return False
+        if outcome is not None and leader is not task:
             state = TaskState.memo_done if outcome.error is None else TaskState.failed
             if self._flow.saving is not None and outcome.error is None:
                 self._flow.saving.share(task, outcome.value)
@@ -99,7 +103,7 @@ class Memo:
             key = memo_key(task, self._resolver)
             found = self._find(task, key)
         except BaseException as error:  # noqa: BLE001 - the user's own types take part, and may raise anything
-            self._flow.post(self._key_failed, task, attempt, error)
+            self._flow.post(self._flow.not_begun, task, attempt, error)
         else:
             self._flow.post(self._keyed, task, attempt, key, found)
 
@@ -126,6 +130,24 @@ class Memo:
         else:
             self._flow.finish(task, TaskState.failed, leader.error)
 
+    def _forget(self, task: Task, key: str) -> None:
+        """A call's files are gone: have it forgotten, also on disk, that it was done; then run it.
+
+        If it fails half-way, or is killed, its files are there again, and not whole.
+        """
+        if self._checkpoints is None:
+            self._forgotten(task, task.attempt, key, None)
+        else:
+            told = partial(self._flow.post, self._forgotten, task, task.attempt, key)
+            self._checkpoints.forget(key, told)
+
+    def _forgotten(self, task: Task, attempt: int, key: str, _: BaseException | None) -> None:
+        # With an error, too: the journal keeps the word and writes it before all that comes after it.
+        self._outcomes.pop(key, None)
+        self._resumed.discard(key)
+        if task.attempt == attempt and task.state is TaskState.pending and task.slot is None:
+            self._flow.ready(task)
+
     def _find(self, task: Task, key: str) -> Found | None:
         if self._checkpoints is None or key in self._outcomes or key in self._leaders:
             return None
@@ -138,10 +160,6 @@ class Memo:
         if task.attempt == attempt and task.state is TaskState.pending and task.slot is None:
             task.memo_key = key
             self._flow.ready(task)
-
-    def _key_failed(self, task: Task, attempt: int, error: BaseException) -> None:
-        if task.attempt == attempt and not task.ended:
-            self._flow.finish(task, TaskState.failed, error)
 
     def _follow(self, task: Task, leader: Task) -> None:
         gate = (task.gates or {}).get(LAUNCH)
@@ -191,6 +209,14 @@ def _says_nothing(error: BaseException) -> bool:
     return isinstance(error, CancelledError | TaskAbandonedError)
 
 
-def _outputs_are_there(task: Task) -> bool:
+def _files_are_there(task: Task) -> bool:
     """Tell whether the files that the call is to write are there: else its result would promise too much."""
-    return all(os.path.exists(output) for output in task.kwargs.get("outputs") or ())  # noqa: PTH110 - for every hit
+    kwargs = task.kwargs
+    if not all(os.path.exists(output) for output in kwargs.get("outputs") or ()):  # noqa: PTH110 - for every hit
+        return False
+    if not task.options.command:
+        # On threads, these are arguments that a function may heed or not.
+        return True
+    streams = (kwargs.get(stream) for stream in ("stdout", "stderr"))
+    files = (file_of_stream("", stream) for stream in streams if not isinstance(stream, AutoPath))
+    return all(file is None or os.path.exists(file[0]) for file in files)  # noqa: PTH110 - likewise

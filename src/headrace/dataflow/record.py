@@ -50,12 +50,12 @@ class Record:
     #: What it has of earlier runs.
     reuse: Reuse
 
-    def close(self, how: str) -> None:
-        """Write all that is left; return when it is on disk, or raise what kept it from being so."""
+    def close(self, how: str, timeout: float | None) -> None:
+        """Write all that is left; return when it is on disk, or raise what kept it from being so in so many seconds."""
         try:
-            self.checkpoints.close()
+            self.checkpoints.close(timeout)
         finally:
-            self.journal.close(how)
+            self.journal.close(how, timeout)
 
 
 def open_record(config: Config, run_dir: Path, run_id: str, log: logging.Logger) -> Record | None:
@@ -87,13 +87,14 @@ def open_record(config: Config, run_dir: Path, run_id: str, log: logging.Logger)
         try:
             journal = begin(resumed, extra)
         except RunTaken as error:
+            assert resumed is not None  # noqa: S101 - nobody else knows a new run's id
             message = f"a run that shares the results of the one to be resumed goes on: {error}"
             if which != "last" or asked:
                 raise ConfigurationError(f"{message}; or resume none, with resume=None") from error
-            logger.warning("%s; this one resumes none", message)
-            log.warning("%s; this one resumes none", message)
-            resumed = None
-            journal = begin(None, extra)
+            message = f"{message}. This one uses what is there, and keeps its own results apart"
+            logger.warning("%s", message)
+            log.warning("%s", message)
+            journal = begin(None, {**extra, "beside": [_lineage_of(resumed), *_beside(resumed)]})
     except JournalUnavailable as error:
         # Where there is something to resume, doing it all again must not go unnoticed.
         if config.journal is not True or which not in {None, "last"} or (which and os.path.lexists(place)):
@@ -107,23 +108,33 @@ def open_record(config: Config, run_dir: Path, run_id: str, log: logging.Logger)
         return None
     except JournalError as error:
         raise ConfigurationError(f"{error}; or choose another place with Config(journal=...)") from error
+    checkpoints = _checkpoints(config, journal, run_dir, log)
+    reuse = Reuse() if resumed is None else Reuse(resumed.id, _name_of(resumed))
+    return Record(journal, Recorder(journal), checkpoints, reuse)
+
+
+def _checkpoints(config: Config, journal: Journal, run_dir: Path, log: logging.Logger) -> Checkpoints:
+    """Return where results go; close the journal if that fails."""
+    checkpoints: Checkpoints | None = None
     try:
         checkpoints = Checkpoints(
             journal,
-            str(journal.run.extra["lineage"]),
+            _lineage_of(journal.run),
             run_dir,
             log,
             mode=config.checkpoint_mode,
             period=config.checkpoint_seconds,
             failure=config.checkpoint_failure,
         )
+        checkpoints.borrow(_beside(journal.run))
         if config.checkpoint_files:
             checkpoints.load(config.checkpoint_files)
     except BaseException:
+        if checkpoints is not None:
+            checkpoints.close()
         journal.close("not begun")
         raise
-    reuse = Reuse() if resumed is None else Reuse(resumed.id, _name_of(resumed))
-    return Record(journal, Recorder(journal), checkpoints, reuse)
+    return checkpoints
 
 
 def _begin(  # noqa: PLR0917 - all that makes a run
@@ -136,13 +147,15 @@ def _begin(  # noqa: PLR0917 - all that makes a run
     extra: dict[str, Any],
 ) -> Journal:
     """Open the journal of a run that resumes another, or none. Raises what `Journal.open` does."""
-    lineage = run.id if resumed is None else str(resumed.extra.get("lineage", resumed.id))
+    lineage = run.id if resumed is None else _lineage_of(resumed)
     extra = {
         "face": "dataflow",
         "run_dir": str(run_dir),
         "command": list(sys.orig_argv),
         "lineage": lineage,
         "resumed": None if resumed is None else resumed.id,
+        # Those whose results are used although they are written to by others.
+        "beside": [] if resumed is None else _beside(resumed),
         **extra,
     }
     run = replace(run, versions={**run.versions, "headrace": _version()}, extra=extra)
@@ -150,6 +163,14 @@ def _begin(  # noqa: PLR0917 - all that makes a run
     # have seen.
     claim = f"lineage-{lineage}"
     return Journal.open(place, run, claim=claim, failure=config.checkpoint_failure, on_error=partial(log.error, "%s"))
+
+
+def _lineage_of(run: RunRecord) -> str:
+    return str(run.extra.get("lineage", run.id))
+
+
+def _beside(run: RunRecord) -> list[str]:
+    return [str(lineage) for lineage in run.extra.get("beside", ())]
 
 
 def _name_of(run: RunRecord) -> str:

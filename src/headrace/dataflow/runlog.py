@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -12,6 +13,31 @@ if TYPE_CHECKING:
 __all__ = ["open_run_log"]
 
 _FORMAT = "%(asctime)s %(levelname)s %(message)s"
+
+logger = logging.getLogger(__name__)
+
+
+class _LogFile(logging.FileHandler):
+    """What keeps it from being written, such as a full disk, is told once, and harms nobody."""
+
+    _told = False
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        """Tell of the error that is being handled."""
+        error = sys.exc_info()[1]
+        if not isinstance(error, OSError):
+            super().handleError(record)
+        elif not self._told:
+            self._told = True
+            logger.warning("%s is not complete: %s", self.baseFilename, error)
+
+    def close(self) -> None:
+        """Write what is left, if that can be done."""
+        try:
+            super().close()
+        except OSError as error:
+            if not self._told:
+                logger.warning("%s is not complete: %s", self.baseFilename, error)
 
 
 def open_run_log(run_dir: Path, *, to_file: bool) -> tuple[logging.Logger, Callable[[], None]]:
@@ -27,7 +53,7 @@ def open_run_log(run_dir: Path, *, to_file: bool) -> tuple[logging.Logger, Calla
     if not to_file:
         log.addHandler(logging.NullHandler())
         return log, lambda: None
-    handler = logging.FileHandler(run_dir / "headrace.log", encoding="utf-8", delay=True)
+    handler = _LogFile(run_dir / "headrace.log", encoding="utf-8", delay=True)
     handler.setFormatter(logging.Formatter(_FORMAT))
     log.addHandler(handler)
 

@@ -34,8 +34,8 @@ class Saving:
         self._checkpoints = checkpoints
         #: The tasks whose futures are held back, by number.
         self.tasks: dict[int, Task] = {}
-        # By the keys under which their results go.
-        self._leaders: dict[str, Task] = {}
+        # The keys of results that are known in this run, and not known to be on disk.
+        self._unsafe: set[str] = set()
         # Those that no question to the journal covers yet, and whether one is open.
         self._fresh: list[Task] = []
         self._asked = False
@@ -50,7 +50,7 @@ class Saving:
 
     def pack_later(self, task: Task, attempt: int, value: Any) -> None:  # noqa: ANN401 - any app's result
         """Have `pack` done on a worker."""
-        self._flow.defer(self._pack, task, attempt, value)
+        self._flow.backstage.work_out(self._pack, task, attempt, value)
 
     def _pack(self, task: Task, attempt: int, value: Any) -> None:  # noqa: ANN401 - any app's result
         try:
@@ -66,8 +66,8 @@ class Saving:
             self._flow.finish(task, TaskState.exec_done, None, value)
 
     def share(self, task: Task, value: Any) -> None:  # noqa: ANN401 - any app's result
-        """See to it that a task which gets another's result is held back as long as that one, if it is."""
-        if task.memo_key in self._leaders:
+        """See to it that a task which gets another's result is held back until that is on disk."""
+        if task.memo_key in self._unsafe:
             task.unsaved = Unsaved(value, None)
 
     def hold(self, task: Task) -> None:
@@ -77,7 +77,7 @@ class Saving:
             return
         self.tasks[task.id] = task
         if unsaved.payload is not None:
-            self._leaders[task.memo_key] = task
+            self._unsafe.add(task.memo_key)
             self._checkpoints.store(task.memo_key, unsaved.payload)
         self._fresh.append(task)
         self._ask()
@@ -111,7 +111,8 @@ class Saving:
         failure = None if error is None else self._checkpoints.judge(task, error)
         self._flow.settle(task, TaskState.exec_done, failure, unsaved.value)
         self.tasks.pop(task.id, None)
-        if self._leaders.get(task.memo_key or "") is task:
-            del self._leaders[task.memo_key or ""]
+        if error is None:
+            # Also when only an equal call asked: the log is written in order, so what that had is on disk, too.
+            self._unsafe.discard(task.memo_key or "")
         # Last: as long as it stands, doing this again does all of it.
         task.unsaved = None

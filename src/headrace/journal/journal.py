@@ -329,7 +329,12 @@ class Journal:
         self._refuse(JournalClosed(f"the journal of run {self._run.id} in {self.place} has been closed"))
         lost += len(late)
         try:
-            if lost:
+            if not self._writer.ended:
+                # It is inside a call of the system that does not return. Its connection would not return, either.
+                error = JournalUnavailable(
+                    f"{self.place} does not answer: what run {self._run.id} wrote last may be lost"
+                )
+            elif lost:
                 error = JournalUnavailable(f"{lost} records of run {self._run.id} are not in {self.place}")
                 error.__cause__ = self._writer.failing
             else:
@@ -337,7 +342,10 @@ class Journal:
         except JournalUnavailable as raised:
             error = raised
         finally:
-            self._store.close()
+            if self._writer.ended:
+                self._store.close()
+            else:
+                self._store.forked()
         self._complain(error)
 
     def __enter__(self) -> Self:

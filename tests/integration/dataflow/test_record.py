@@ -196,6 +196,8 @@ def test_submitting_waits_while_the_disk_is_far_behind(
         ("checkpoint_mode", "always", "one of 'task_exit', 'periodic', 'dfk_exit', 'manual'"),
         ("checkpoint_failure", "ignore", "one of 'fail', 'warn'"),
         ("checkpoint_period", "soon", "a number of seconds or 'HH:MM:SS', more than 0"),
+        ("checkpoint_period", float("inf"), "a number of seconds or 'HH:MM:SS', more than 0"),
+        ("cleanup_timeout", float("inf"), "a number of seconds, at least 0, or None"),
         ("checkpoint_period", 0, "a number of seconds or 'HH:MM:SS', more than 0"),
         ("checkpoint_files", "runinfo/000/checkpoint", "a list of checkpoint directories"),
     ],

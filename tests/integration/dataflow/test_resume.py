@@ -8,6 +8,7 @@ import json
 import logging
 import sqlite3
 import threading
+from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,8 +20,11 @@ from headrace import (
     DEEP_DEPENDENCY_RESOLVER,
     CheckpointError,
     ConfigurationError,
+    DependencyError,
     DependencyResolver,
+    JoinError,
     ProcessPoolExecutor,
+    bash_app,
     get_all_checkpoints,
     get_last_checkpoint,
     join_app,
@@ -29,7 +33,7 @@ from headrace import (
 from headrace.dataflow import current
 from headrace.dataflow.checkpoints import Found
 from headrace.dataflow.launch import Launch
-from headrace.journal import JournalReader
+from headrace.journal import JournalReader, JournalUnavailable
 from headrace.journal.sqlite import SQLiteStore
 
 if TYPE_CHECKING:
@@ -119,7 +123,11 @@ def test_those_that_depend_on_it_go_on_at_once(kernel: DataFlowKernel, disk: Dis
         DEEP_DEPENDENCY_RESOLVER,
         DependencyResolver(
             lambda value: [one for one in value if hasattr(one, "result")] if isinstance(value, list) else [],
-            lambda value: [one.result() for one in value] if isinstance(value, list) else value,
+            lambda value: (
+                [one.result() for one in value if one.done() and one.exception() is None]
+                if isinstance(value, list)
+                else value
+            ),
         ),
     ],
 )
@@ -151,6 +159,19 @@ def test_an_equal_call_is_held_back_as_long(kernel: DataFlowKernel, disk: Disk, 
     assert (first.done(), second.done()) == (False, False)
     disk.go.set()
     assert (first.result(WAIT), second.result(WAIT), numbers(ran)) == (9, 9, [3])
+
+
+def test_join_apps_that_wait_for_cached_calls_leave_them_their_threads(make_kernel: MakeKernel, ran: Path) -> None:
+    kernel = make_kernel(internal_tasks_max_threads=2)
+    square = app_of(kernel, ran)
+
+    def join(number: int) -> Any:
+        square(number).result()
+        return square(number + 100)
+
+    joins = [join_app(data_flow_kernel=kernel)(join)(number) for number in range(4)]
+
+    assert [one.result(WAIT) for one in joins] == [(number + 100) ** 2 for number in range(4)]
 
 
 def test_waiting_for_the_tasks_is_waiting_for_the_disk(kernel: DataFlowKernel, disk: Disk, ran: Path) -> None:
@@ -267,20 +288,30 @@ def test_a_run_that_goes_on_is_not_resumed(make_kernel: MakeKernel) -> None:
     assert make_kernel(resume=first.run_id).reuse.resumed == first.run_id
 
 
-def test_a_program_that_is_started_twice_at_once_resumes_nothing_and_is_told(
-    make_kernel: MakeKernel, caplog: pytest.LogCaptureFixture
+def test_a_program_that_is_started_twice_at_once_keeps_its_results_apart_and_is_told(
+    make_kernel: MakeKernel, ran: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    """And whoever resumes the second, which was perhaps started by accident, has what the first has stored since."""
+
     def launched() -> Launch:
         return replace(Launch.here(), resume="last")
 
     with current.launched_as(launched()):
-        make_kernel()
+        first = make_kernel()
+        app_of(first, ran)(1).result()
     with current.launched_as(launched()), caplog.at_level(logging.WARNING):
         second = make_kernel()
+    assert app_of(second, ran)(1).result() == 1
+    assert "This one uses what is there, and keeps its own results apart" in caplog.text
+    assert "keeps its own results apart" in (second.run_dir / "headrace.log").read_text()
+    second.cleanup()
+    app_of(first, ran)(2).result()
+    first.cleanup()
 
-    assert second.reuse.resumed is None
-    assert "this one resumes none" in caplog.text
-    assert "this one resumes none" in (second.run_dir / "headrace.log").read_text()
+    with current.launched_as(launched()):
+        third = make_kernel()
+    assert [app_of(third, ran)(n).result() for n in (1, 2)] == [1, 4]
+    assert numbers(ran) == [1, 2]
 
 
 def test_resuming_the_last_run_when_there_is_none_begins_a_new_one(make_kernel: MakeKernel, ran: Path) -> None:
@@ -423,6 +454,53 @@ def test_a_full_disk_is_a_warning_where_that_was_asked_for(
     disk.error = None
 
 
+def test_an_equal_call_after_that_promises_no_more_than_is_true(make_kernel: MakeKernel, disk: Disk, ran: Path) -> None:
+    kernel = make_kernel()
+    square = app_of(kernel, ran)
+    disk.error = sqlite3.OperationalError("database or disk is full")
+
+    assert isinstance(square(3).exception(WAIT), CheckpointError)
+    assert isinstance(square(3).exception(WAIT), CheckpointError)
+    disk.error = None
+
+
+def test_those_that_depend_on_what_could_not_be_stored_and_had_not_begun_say_so(
+    make_kernel: MakeKernel, disk: Disk, ran: Path
+) -> None:
+    kernel = make_kernel()
+    square = app_of(kernel, ran)
+    gate: Future[int] = Future()
+    disk.error = sqlite3.OperationalError("database or disk is full")
+    failed = square(3)
+    late = kernel.submit(lambda one, _: one, failed, gate)
+    join = join_app(data_flow_kernel=kernel)(lambda: [failed, kernel.submit(abs, gate)])()
+    assert isinstance(failed.exception(WAIT), CheckpointError)
+
+    gate.set_result(1)
+
+    error = late.exception(WAIT)
+    assert isinstance(error, DependencyError)
+    assert isinstance(join.exception(WAIT), JoinError)
+    assert (error.root_cause, late.task_status()) == (failed.exception(), "dep_fail")
+    disk.error = None
+
+
+def test_a_disk_that_does_not_return_does_not_keep_the_end_from_coming(
+    make_kernel: MakeKernel, disk: Disk, ran: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("headrace.dataflow.kernel._LEAST_WRITING", 0.1)
+    kernel = make_kernel(cleanup_timeout=0)
+    disk.go.clear()
+    future = app_of(kernel, ran)(3)
+    assert disk.reached.wait(WAIT)
+
+    with pytest.raises(JournalUnavailable, match="does not answer"):
+        kernel.cleanup()
+
+    assert isinstance(future.exception(0), CheckpointError)
+    disk.go.set()
+
+
 def test_a_cleanup_on_a_full_disk_settles_every_future_and_says_what_is_lost(
     make_kernel: MakeKernel, disk: Disk, ran: Path
 ) -> None:
@@ -499,6 +577,62 @@ def test_without_a_mode_nothing_is_kept(make_kernel: MakeKernel, ran: Path) -> N
         assert list(reader.results.records()) == []
 
 
+def test_without_a_mode_a_checkpoint_does_not_pretend(make_kernel: MakeKernel) -> None:
+    with pytest.raises(ConfigurationError, match="would store nothing"):
+        make_kernel(checkpoint_mode=None).checkpoint()
+
+
+# --- files that calls write ----------------------------------------------------------------------------------------
+
+
+def test_a_call_whose_file_is_gone_is_done_again_and_no_half_of_it_is_taken_for_whole(
+    make_kernel: MakeKernel, tmp_path: Path
+) -> None:
+    file, half = tmp_path / "out.txt", tmp_path / "half"
+
+    def write(half: str, outputs: Any) -> str:
+        Path(outputs[0]).write_text("one")
+        if Path(half).exists():
+            raise ValueError("half-way")
+        Path(outputs[0]).write_text("one two")
+        return "all written"
+
+    def call(kernel: DataFlowKernel) -> Any:
+        return python_app(data_flow_kernel=kernel, cache=True)(write)(str(half), outputs=[str(file)])
+
+    first = make_kernel()
+    assert call(first).result(WAIT) == "all written"
+    file.unlink()
+    half.touch()
+    assert isinstance(call(first).exception(WAIT), ValueError)
+    half.unlink()
+    first.cleanup()
+
+    second = make_kernel(resume="last")
+    assert (call(second).result(WAIT), file.read_text()) == ("all written", "one two")
+    assert second.reuse.calls == 0
+
+
+def test_a_command_whose_stdout_is_gone_is_run_again(make_kernel: MakeKernel, tmp_path: Path) -> None:
+    file = tmp_path / "out"
+    for reused in (0, 1):
+        kernel = make_kernel(resume="last")
+        app = bash_app(data_flow_kernel=kernel, cache=True)(echo)
+        assert app(stdout=str(file)).result(WAIT) == 0
+        assert kernel.reuse.calls == reused
+        kernel.cleanup()
+    file.unlink()
+
+    kernel = make_kernel(resume="last")
+    bash_app(data_flow_kernel=kernel, cache=True)(echo)(stdout=str(file)).result(WAIT)
+
+    assert file.read_text() == "hello\n"
+
+
+def echo(stdout: Any) -> str:
+    return "echo hello"
+
+
 # --- checkpoints by directory -----------------------------------------------------------------------------------------
 
 
@@ -548,6 +682,20 @@ def test_what_was_loaded_is_the_run_s_own_from_then_on(make_kernel: MakeKernel, 
     assert numbers(ran) == [3]
 
 
+def test_checkpoints_may_be_moved_with_all_that_belongs_to_them(
+    make_kernel: MakeKernel, ran: Path, tmp_path: Path
+) -> None:
+    first = make_kernel(run_dir=tmp_path / "there" / "runinfo")
+    app_of(first, ran)(3).result()
+    first.cleanup()
+    (tmp_path / "there").rename(tmp_path / "here")
+
+    kernel = make_kernel(checkpoint_files=get_all_checkpoints(tmp_path / "here" / "runinfo"))
+    app_of(kernel, ran)(3).result()
+
+    assert numbers(ran) == [3]
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [(None, "is no checkpoint: there is no headrace.json"), ("{", "cannot be read"), ("{}", "cannot be read")],
@@ -572,6 +720,26 @@ def test_a_checkpoint_whose_store_is_gone_says_so(make_kernel: MakeKernel, tmp_p
 
     with pytest.raises(ConfigurationError, match=r"gone\.db"):
         make_kernel(checkpoint_files=[folder])
+
+
+def test_one_that_is_torn_or_whose_store_is_gone_does_not_keep_the_rest_from_being_used(
+    make_kernel: MakeKernel, ran: Path
+) -> None:
+    for number in range(3):
+        kernel = make_kernel()
+        app_of(kernel, ran)(number).result()
+        kernel.cleanup()
+    runs = make_kernel().run_dir.parent
+    (runs / "000" / "checkpoint" / "headrace.json").write_text('{"jour')
+    gone = runs / "001" / "checkpoint" / "headrace.json"
+    gone.write_text(json.dumps({**json.loads(gone.read_text()), "journal": "../../gone.db"}))
+
+    assert get_all_checkpoints(runs) == [str(runs / "002" / "checkpoint")]
+
+
+def test_a_checkpoint_is_a_directory_or_a_source(kernel: DataFlowKernel) -> None:
+    with pytest.raises(ConfigurationError, match="a checkpoint is a directory or a ResultSource, not 3"):
+        kernel.load_checkpoints([3])  # type: ignore[list-item]  # what is tested
 
 
 @pytest.mark.parametrize("given", ["runinfo/000/checkpoint", {"a": 1}])

@@ -268,7 +268,7 @@ def do_all_here(kernel: DataFlowKernel) -> None:
     What leads to that is done by workers, where no signal comes: it is done here too, and not interrupted.
     """
     flow: Any = kernel._flow
-    work, shutdown = flow._mailbox.work, flow.internal.shutdown
+    work = flow._mailbox.work
     tracers: list[Any] = []
 
     class Worker(Inline):
@@ -291,8 +291,10 @@ def do_all_here(kernel: DataFlowKernel) -> None:
             work()
 
     flow._mailbox.work = work_on
-    flow.internal = Worker("_internal", 1)
-    flow.internal.shutdown = shutdown
+    for name in ("internal", "keys"):
+        worker = Worker(name, 1)
+        worker.shutdown = getattr(flow.backstage, name).shutdown  # type: ignore[method-assign]  # of the real one
+        setattr(flow.backstage, name, worker)
     flow.saving._checkpoints.barrier = lambda told: told(None)
 
 

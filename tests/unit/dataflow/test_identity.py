@@ -423,3 +423,22 @@ class TestRegistering:
 
         with pytest.raises(MemoKeyError, match="contains itself"):
             id_for_memo([node])
+
+
+def test_what_was_set_on_a_dataclass_beside_its_fields_makes_a_difference_and_what_it_works_out_does_not() -> None:
+    @dataclass
+    class Square:
+        side: int
+
+        def __post_init__(self) -> None:
+            self.colour = "red"
+
+        @functools.cached_property
+        def area(self) -> int:
+            return self.side**2
+
+    plain, painted, measured = Square(1), Square(1), Square(1)
+    painted.colour = "blue"
+    assert measured.area == 1
+
+    assert id_for_memo(plain) == id_for_memo(measured) != id_for_memo(painted)

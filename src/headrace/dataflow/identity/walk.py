@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import inspect
 import sys
 import types
 from typing import TYPE_CHECKING, Any
@@ -302,10 +303,21 @@ def _unknown(cls: type) -> MemoKeyError:
 
 def _field_parts(value: Any) -> Iterator[object]:  # noqa: ANN401 - an instance of any dataclass
     yield Ready(class_name(type(value)))
-    for field in dataclasses.fields(value):
-        if hasattr(value, field.name):
-            yield field.name
-            yield getattr(value, field.name)
+    names = [field.name for field in dataclasses.fields(value)]
+    # What was set on it beside its fields makes a difference to whoever looks; what it works out by itself does not.
+    names += (
+        sorted(
+            name
+            for name in vars(value).keys() - set(names)
+            if not isinstance(inspect.getattr_static(type(value), name, None), functools.cached_property)
+        )
+        if hasattr(value, "__dict__")
+        else ()
+    )
+    for name in names:
+        if hasattr(value, name):
+            yield name
+            yield getattr(value, name)
 
 
 def _callable_parts(value: Any) -> Iterator[object]:  # noqa: ANN401 - an instance of any class that can be called
