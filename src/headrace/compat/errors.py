@@ -5,6 +5,7 @@
     HeadraceError
      ├── AlreadyImportedError (also ImportError)   the real package was imported before it could be stood in for
      └── ConfigurationError
+          ├── BadCheckpoint                         a checkpoint is not there, or cannot be read
           ├── UnknownFaceError                      there is no stand-in of that name
           └── RefusedError                          the program asks for something that is not here
 
@@ -16,11 +17,15 @@ from __future__ import annotations
 from headrace.core import HeadraceError
 from headrace.dataflow import ConfigurationError
 
-__all__ = ["AlreadyImportedError", "CompatWarning", "RefusedError", "UnknownFaceError"]
+__all__ = ["AlreadyImportedError", "BadCheckpoint", "CompatWarning", "RefusedError", "UnknownFaceError"]
 
 
 class AlreadyImportedError(HeadraceError, ImportError):
     """The real package has been imported, and parts of the program hold its objects."""
+
+
+class BadCheckpoint(ConfigurationError):
+    """A checkpoint is not there, or cannot be read."""
 
 
 class UnknownFaceError(ConfigurationError):

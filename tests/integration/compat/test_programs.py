@@ -230,19 +230,6 @@ config = Config(executors=[HighThroughputExecutor(provider=SlurmProvider("debug"
     assert "LocalProvider()" in last
 
 
-def test_a_checkpoint_is_refused(run_with_headrace: Run) -> None:
-    code = """
-from parsl.config import Config
-from parsl.dataflow.memoization import BasicMemoizer
-Config(memoizer=BasicMemoizer(checkpoint_mode="task_exit"))
-"""
-
-    done = run_with_headrace(code)
-
-    assert done.returncode == 1
-    assert "BasicMemoizer(checkpoint_mode='task_exit') is not available in Headrace" in done.stderr
-
-
 def test_without_the_option_parsl_is_not_stood_in_for(run_program: Run, tmp_path: Path) -> None:
     (tmp_path / "parsl.py").write_text("print('the other')", encoding="utf-8")
 

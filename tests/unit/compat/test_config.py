@@ -75,14 +75,11 @@ def test_what_means_the_same_here_is_not_told(options: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("make", "named"),
     [
-        (lambda: Config(checkpoint_mode="task_exit"), r"Config\(checkpoint_mode='task_exit'\)"),
-        (lambda: Config(checkpoint_files=["runinfo/000/checkpoint"]), "checkpoint_files"),
-        (lambda: BasicMemoizer(checkpoint_mode="dfk_exit"), r"BasicMemoizer\(checkpoint_mode='dfk_exit'\)"),
         (lambda: Config(memoizer=type("Own", (Memoizer,), {})()), "a memoizer of your own"),
         (lambda: Config(memoizer=type("Own", (BasicMemoizer,), {})()), "a memoizer of your own"),
     ],
 )
-def test_what_would_lose_work_is_refused_by_name(make: Any, named: str) -> None:  # noqa: ANN401 - makes anything
+def test_what_would_mean_something_else_is_refused_by_name(make: Any, named: str) -> None:  # noqa: ANN401 - makes anything
     with pytest.raises(RefusedError, match=f"{named}.* is not available in Headrace: .+"):
         make()
 
@@ -91,8 +88,64 @@ def test_a_memoizer_without_checkpoints_is_taken() -> None:
     assert isinstance(Config(memoizer=BasicMemoizer(memoize=False)).memoizer, BasicMemoizer)
 
 
+def test_checkpoints_are_off_unless_asked_for() -> None:
+    assert Config().checkpoints.mode is None
+    assert Config(memoizer=BasicMemoizer()).checkpoints.mode is None
+
+
+def test_what_a_memoizer_says_of_checkpoints_counts_before_the_older_options() -> None:
+    memoizer = BasicMemoizer(checkpoint_mode="manual", checkpoint_files=["a"])
+    config = Config(memoizer=memoizer, checkpoint_mode="task_exit")
+
+    memoizer.checkpoint_files = ["b"]
+
+    assert (config.checkpoints.mode, config.checkpoints.files) == ("manual", ["b"])
+
+
+def test_the_older_options_may_be_set_later() -> None:
+    config: Any = Config()
+
+    config.checkpoint_mode = "dfk_exit"
+
+    assert config.checkpoints.mode == "dfk_exit"
+
+
+@pytest.mark.parametrize(
+    ("period", "seconds"), [("00:00:02", 2), ("01:01:01", 3661), ("0:90:00", 5400), ("100:00:00", 360_000)]
+)
+def test_a_period_is_hours_minutes_and_seconds(period: str, seconds: float) -> None:
+    assert BasicMemoizer(checkpoint_mode="periodic", checkpoint_period=period).options.seconds == seconds
+
+
+def test_an_older_config_has_a_period_of_half_an_hour() -> None:
+    assert Config(checkpoint_mode="periodic").checkpoints.seconds == 1800
+
+
+@pytest.mark.parametrize("period", [None, "", "10", "00:00:00", "1:2", "a:b:c", 5])
+def test_a_memoizer_needs_a_period_that_can_be_read(period: Any) -> None:  # noqa: ANN401 - the cases
+    with pytest.raises(headrace.ConfigurationError, match="HH:MM:SS"):
+        BasicMemoizer(checkpoint_mode="periodic", checkpoint_period=period)
+
+
+@pytest.mark.parametrize("make", [BasicMemoizer, Config])
+def test_an_unknown_mode_is_refused_with_those_that_there_are(make: Any) -> None:  # noqa: ANN401 - the cases
+    with pytest.raises(headrace.ConfigurationError, match="'task_exit', 'periodic', 'dfk_exit', 'manual' or None"):
+        make(checkpoint_mode="sometimes")
+
+
+@pytest.mark.parametrize("files", ["runinfo/000/checkpoint", [1], {"a": 1}, [b"a"]])
+def test_checkpoint_files_are_a_list_of_directories(files: Any) -> None:  # noqa: ANN401 - the cases
+    with pytest.raises(headrace.ConfigurationError, match="list of directories"):
+        Config(checkpoint_files=files)
+
+
 def test_an_empty_list_of_checkpoints_is_none() -> None:
-    Config(checkpoint_files=[])
+    assert Config(checkpoint_files=[]).checkpoints.files == []
+
+
+def test_a_memoizer_without_a_kernel_says_so() -> None:
+    with pytest.raises(headrace.ConfigurationError, match="needs a kernel"):
+        BasicMemoizer(checkpoint_mode="manual").checkpoint()
 
 
 def test_a_monitoring_hub_is_told_of() -> None:

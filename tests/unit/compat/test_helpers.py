@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import logging
+import pickle
 import subprocess
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -92,6 +94,7 @@ def test_apps_are_instances_of_the_class_of_what_they_run() -> None:
 def test_checkpoints_that_parsl_has_left_are_found_in_the_order_of_their_runs(tmp_path: Path) -> None:
     for run in ("999", "1000", "002", "monitoring"):
         (tmp_path / run / "checkpoint").mkdir(parents=True)
+        (tmp_path / run / "checkpoint" / "tasks.pkl").touch()
     (tmp_path / "1001").mkdir()
 
     found = utils.get_all_checkpoints(tmp_path)
@@ -102,6 +105,22 @@ def test_checkpoints_that_parsl_has_left_are_found_in_the_order_of_their_runs(tm
 
 def test_no_checkpoints_are_found_where_there_is_nothing(tmp_path: Path) -> None:
     assert utils.get_last_checkpoint(tmp_path / "nowhere") == []
+
+
+def test_a_file_is_opened_as_soon_as_it_is_there(tmp_path: Path) -> None:
+    file, ready = tmp_path / "late", tmp_path / "ready"
+    ready.write_text("here")
+    writer = threading.Timer(0.02, ready.rename, [file])
+    writer.start()
+
+    with utils.time_limited_open(file, "r", seconds=20) as opened:
+        assert opened.read() == "here"
+    writer.join()
+
+
+def test_a_file_that_does_not_come_is_not_found(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError), utils.time_limited_open(tmp_path / "never", "r", seconds=0):
+        pass
 
 
 def test_run_directories_are_numbered(tmp_path: Path) -> None:
@@ -174,8 +193,9 @@ def test_urls_of_ports_are_written_for_both_kinds_of_address(address: str, port:
     assert addresses.tcp_url(address, port) == url
 
 
-def test_what_tells_values_apart_is_headraces() -> None:
-    assert memoization.id_for_memo is identity.id_for_memo
+def test_what_tells_values_apart_is_parsls_where_parsl_knows_them_and_headraces_elsewhere() -> None:
+    assert memoization.id_for_memo(None) == pickle.dumps(None)
+    assert memoization.id_for_memo({1}) == identity.id_for_memo({1})
 
 
 def test_objects_are_serialized_and_back() -> None:

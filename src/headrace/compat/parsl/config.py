@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import headrace
+from headrace.compat.parsl.checkpoints import CheckpointOptions
 from headrace.compat.parsl.executors import ThreadPoolExecutor, adopted
 from headrace.compat.parsl.logs import LogConfig, NoopLogging
-from headrace.compat.parsl.memoization import BasicMemoizer, check_checkpoints
+from headrace.compat.parsl.memoization import BasicMemoizer
 from headrace.compat.parsl.notices import refuse, tell_of_options
 from headrace.compat.parsl.usage import LEVEL_3
 from headrace.dataflow import ConfigurationError
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from typing import Self
 
+    from headrace.compat.parsl.checkpoints import Given, Mode
     from headrace.compat.parsl.memoization import Memoizer
     from headrace.compat.parsl.monitoring import MonitoringHub
     from headrace.dataflow import DependencyResolver, Task
@@ -32,8 +34,8 @@ class Config(headrace.Config):
 
     Raises:
         ConfigurationError: an option has a wrong value.
-        RefusedError: an option is not here, and without it the program would mean something else: checkpoints, and
-            memoizers of the program's own.
+        RefusedError: an option is not here, and without it the program would mean something else: a memoizer of the
+            program's own.
     """
 
     def __new__(cls, *_: object, **__: object) -> Self:
@@ -61,8 +63,8 @@ class Config(headrace.Config):
         initialize_logging: bool | LogConfig = True,  # noqa: FBT001, FBT002 - likewise
         *,
         app_cache: bool = True,
-        checkpoint_mode: str | None = None,
-        checkpoint_files: Sequence[str] | None = None,
+        checkpoint_mode: Mode | None = None,
+        checkpoint_files: Sequence[Given] | None = None,
         checkpoint_period: str | None = None,
         lazy_errors: bool = True,
     ) -> None:
@@ -79,7 +81,6 @@ class Config(headrace.Config):
             initialize_logging=_logs(initialize_logging),
         )
         _check_memoizer(memoizer)
-        check_checkpoints("Config", checkpoint_mode, checkpoint_files)
         _check_usage_tracking(usage_tracking)
         tell_of_options(
             "Config",
@@ -91,12 +92,16 @@ class Config(headrace.Config):
                 "monitoring": (monitoring, None),
                 "usage_tracking": (int(usage_tracking), 0),
                 "project_name": (project_name, None),
-                "checkpoint_period": (checkpoint_period, None),
                 "lazy_errors": (lazy_errors, True),
             },
             "workers are those of this machine, and nothing is reported to anybody",
         )
         self.memoizer = memoizer
+        # Where today's Parsl has a memoizer, older ones had these, with their own types.
+        vars(self).update(
+            checkpoint_mode=checkpoint_mode, checkpoint_files=checkpoint_files, checkpoint_period=checkpoint_period
+        )
+        _ = self.checkpoints
         self.app_cache = app_cache
         self.garbage_collect = garbage_collect
         self.strategy = strategy
@@ -110,6 +115,20 @@ class Config(headrace.Config):
     def caches(self) -> bool:
         """Whether calls of apps with ``cache=True`` share results."""
         return self.app_cache and (not isinstance(self.memoizer, BasicMemoizer) or self.memoizer.memoize)
+
+    @property
+    def checkpoints(self) -> CheckpointOptions:
+        """What the memoizer says of checkpoints; in the absence of one, what the older options say.
+
+        Raises:
+            ConfigurationError: an option has a wrong value.
+        """
+        if isinstance(self.memoizer, BasicMemoizer):
+            return self.memoizer.options
+        own = vars(self)
+        return CheckpointOptions.of_old_config(
+            own["checkpoint_mode"], own["checkpoint_files"], own["checkpoint_period"]
+        )
 
     # A dataclass's are frozen and by value; Parsl's may be changed and is itself only.
     __setattr__ = object.__setattr__

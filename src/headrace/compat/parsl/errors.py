@@ -6,6 +6,7 @@ clause; nothing raises them.
 
 from __future__ import annotations
 
+from headrace.compat.errors import BadCheckpoint
 from headrace.compute.executors import ExecutorBroken, SerializationError, WorkerLost
 from headrace.core import HeadraceError
 from headrace.dataflow.errors import (
@@ -69,10 +70,6 @@ BadStateException = ExecutorBroken
 # A node's manager is part of the pool here; what a program would do about either loss is the same.
 ManagerLost = WorkerLost
 DeserializationError = SerializationError
-
-
-class BadCheckpoint(HeadraceError):
-    """A checkpoint cannot be read."""
 
 
 class BadMessage(HeadraceError):

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Never
+from typing import TYPE_CHECKING, Any
 
 import headrace
+from headrace.compat.parsl.checkpoints import for_kernel, load_found
+from headrace.compat.parsl.checkpoints import load as load_checkpoints
 from headrace.compat.parsl.config import Config
 from headrace.compat.parsl.data import refuse_remote_files
 from headrace.compat.parsl.errors import InvalidResourceSpecification
 from headrace.compat.parsl.executors import OwnExecutor, adopted
-from headrace.compat.parsl.memoization import check_checkpoints
+from headrace.compat.parsl.memoization import BasicMemoizer
 from headrace.compat.parsl.notices import refuse
 from headrace.compute.executors import ExternalExecutor
 from headrace.core import HeadraceError
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     import concurrent.futures
     from collections.abc import Callable, Iterable, Sequence
 
+    from headrace.compat.parsl.checkpoints import CheckpointOptions, Given, Mode
     from headrace.compute.executors import LabelledExecutor
     from headrace.dataflow import AppFuture
     from headrace.dataflow.task import CallOptions
@@ -40,14 +43,15 @@ class DataFlowKernel(headrace.DataFlowKernel):
         rundir: where each kernel makes its numbered directory.
         retries: how often a task that failed is tried again.
         lazyErrors: without effect.
-        appCache: without effect.
-        checkpointFiles: none.
-        checkpointMode: none.
+        appCache: whether apps may share results.
+        checkpointFiles: see `Config`.
+        checkpointMode: likewise.
         data_manager: none.
 
     Raises:
-        ConfigurationError: see Headrace's.
-        RefusedError: checkpoints or a data manager are asked for.
+        ConfigurationError: see Headrace's; or checkpoints are to be written or read, and no journal can be kept.
+        BadCheckpoint: a checkpoint that is named cannot be read.
+        RefusedError: a data manager is asked for.
     """
 
     def __init__(
@@ -58,18 +62,53 @@ class DataFlowKernel(headrace.DataFlowKernel):
         rundir: str = "runinfo",
         retries: int = 0,
         lazyErrors: bool = True,  # noqa: ARG002, N803 - the name that it had
-        appCache: bool = True,  # noqa: ARG002, N803 - likewise
-        checkpointFiles: Sequence[str] | None = None,  # noqa: N803 - likewise
-        checkpointMode: str | None = None,  # noqa: N803 - likewise
+        appCache: bool = True,  # noqa: N803 - likewise
+        checkpointFiles: Sequence[Given] | None = None,  # noqa: N803 - likewise
+        checkpointMode: Mode | None = None,  # noqa: N803 - likewise
         data_manager: object = None,
     ) -> None:
         if data_manager is not None:
             refuse("DataFlowKernel(data_manager=...)", "files are not staged yet; leave it out")
         if config is None:
-            check_checkpoints("DataFlowKernel", checkpointMode, checkpointFiles)
-            config = Config(executors=_numbered(executors or ()), run_dir=rundir, retries=retries)
+            config = Config(
+                executors=_numbered(executors or ()),
+                run_dir=rundir,
+                retries=retries,
+                app_cache=appCache,
+                checkpoint_files=checkpointFiles,
+                checkpoint_mode=checkpointMode,
+            )
         self._caches = not isinstance(config, Config) or config.caches
-        super().__init__(config)
+        given = config.memoizer if isinstance(config, Config) else None
+        self._memoizer = given if isinstance(given, BasicMemoizer) else BasicMemoizer()
+        self._memoizer.used_by(self)
+        if not isinstance(config, Config):
+            super().__init__(config)
+            return
+        options = config.checkpoints
+        super().__init__(for_kernel(config, options))
+        self._config = config
+        try:
+            self._begin_checkpoints(config, options)
+        except BaseException:
+            self._close(0.0)
+            raise
+
+    def _begin_checkpoints(self, config: Config, options: CheckpointOptions) -> None:
+        if self._record is None and options.mode is None and not options.files:
+            return
+        from headrace.compat.parsl_checkpoints.export import ParslExport  # noqa: PLC0415 - it takes long, in every worker
+
+        checkpoints = self._checkpoints("a checkpoint")
+        if not self._caches:
+            return
+        export = ParslExport(self._run_dir / "checkpoint", lambda: self.task_count, always=options.mode is not None)
+        checkpoints.add_source(export)
+        checkpoints.add_sink(export)
+        if options.files is not None:
+            load_checkpoints(checkpoints, options.files)
+        elif options.mode is not None:
+            load_found(checkpoints, config.run_dir)
 
     @property
     def run_dir(self) -> str:  # type: ignore[override]  # Parsl's is text, and programs add to it
@@ -133,9 +172,31 @@ class DataFlowKernel(headrace.DataFlowKernel):
                 executor.inner.run_dir = self.run_dir
         super().add_executors(own)
 
-    def checkpoint(self, tasks: object = None) -> Never:  # noqa: ARG002 - Parsl's signature
-        """Refuse: results are not kept yet, and to say nothing would lose them."""
-        refuse("DataFlowKernel.checkpoint()", "keep what must last in files that your apps write")
+    @property
+    def memoizer(self) -> BasicMemoizer:
+        """What looks after its checkpoints."""
+        return self._memoizer
+
+    def checkpoint(self, tasks: object = None) -> str:  # type: ignore[override]  # noqa: ARG002 - Parsl's signature
+        """Have the results of all cached calls that have ended so far on disk; return the checkpoint's directory.
+
+        There they are in Parsl's layout, too.
+
+        Raises:
+            ConfigurationError: the kernel keeps no journal.
+            CheckpointError: a result does not pickle; the others have been stored.
+            JournalUnavailable: the store cannot be written to.
+        """
+        return str(super().checkpoint())
+
+    def load_checkpoints(self, checkpointDirs: Sequence[Given] | None) -> None:  # noqa: N803 - Parsl's
+        """Answer equal calls of cached apps with the results of these checkpoints too, Headrace's or Parsl's.
+
+        Raises:
+            BadCheckpoint: one of them is no checkpoint, or cannot be read.
+            ConfigurationError: it is no list of directories, or the kernel keeps no journal.
+        """
+        load_checkpoints(self._checkpoints("load_checkpoints"), checkpointDirs or [])
 
 
 def load(config: headrace.Config | None = None) -> DataFlowKernel:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import inspect
 import subprocess
+import time
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import IO, TYPE_CHECKING, Any, ClassVar, Final
 
 from headrace.compat.parsl.version import VERSION
+from headrace.dataflow import get_all_checkpoints, get_last_checkpoint
 from headrace.dataflow.rundir import make_run_dir
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Iterator
 
 __all__ = [
     "RepresentationMixin",
@@ -20,8 +24,13 @@ __all__ = [
     "get_last_checkpoint",
     "get_version",
     "make_rundir",
+    "time_limited_open",
+    "wait_for_file",
     "wtime_to_minutes",
 ]
+
+# Between two looks at what nothing announces.
+_INTERVAL: Final = 0.01
 
 
 def get_version() -> str:
@@ -29,19 +38,29 @@ def get_version() -> str:
     return VERSION
 
 
-def get_all_checkpoints(rundir: str | os.PathLike[str] = "runinfo") -> list[str]:
-    """Return the checkpoint directories of the runs in a directory, oldest first: those that Parsl has left there."""
-    return [str(found.resolve()) for run in _runs(rundir) if (found := run / "checkpoint").is_dir()]
-
-
-def get_last_checkpoint(rundir: str | os.PathLike[str] = "runinfo") -> list[str]:
-    """Return the last of `get_all_checkpoints`, in a list; an empty list if there is none."""
-    return get_all_checkpoints(rundir)[-1:]
-
-
 def make_rundir(path: str | os.PathLike[str]) -> str:
     """Make the next numbered run directory in `path`; return it."""
     return str(make_run_dir(Path(path)))
+
+
+@contextmanager
+def wait_for_file(path: str | os.PathLike[str], seconds: float = 10) -> Iterator[None]:
+    """Wait before the block until there is such a file, for so many seconds at most."""
+    deadline = time.monotonic() + seconds
+    while not Path(path).exists() and time.monotonic() < deadline:
+        time.sleep(_INTERVAL)
+    yield
+
+
+@contextmanager
+def time_limited_open(path: str | os.PathLike[str], mode: str, seconds: float = 1) -> Iterator[IO[Any]]:
+    """Open a file for the block when it is there, which may take so many seconds at most.
+
+    Raises:
+        FileNotFoundError: it is not there by then.
+    """
+    with wait_for_file(path, seconds), Path(path).open(mode) as file:
+        yield file
 
 
 def wtime_to_minutes(time_string: str) -> int:
@@ -81,9 +100,3 @@ class RepresentationMixin:
         if len(line) <= self.__max_width__:
             return line
         return f"{type(self).__name__}(\n    " + ",\n    ".join(parts) + "\n)"
-
-
-def _runs(rundir: str | os.PathLike[str]) -> list[Path]:
-    place = Path(rundir)
-    found = [run for run in place.iterdir() if run.name.isdecimal()] if place.is_dir() else []
-    return sorted(found, key=lambda run: int(run.name))
