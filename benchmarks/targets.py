@@ -87,6 +87,7 @@ class AtLeastTimes:
     cell: str
     figure: str
     peer: str
+    backend: str = _OURS
     unit: str = TIMES
 
     @property
@@ -96,7 +97,7 @@ class AtLeastTimes:
 
     def judge(self, summary: Summary) -> Verdict:
         """Compare the ratio of the medians with the limit."""
-        found = _times(summary, self.cell, self.figure, over=self.peer, under=_OURS)
+        found = _times(summary, self.cell, self.figure, over=self.peer, under=self.backend)
         if found is None:
             return Verdict(self, None, Outcome.UNMEASURED)
         ratio, noisy = found
@@ -160,6 +161,7 @@ TARGETS: tuple[Target, ...] = (
     AtMost("No-op, each task", 35, "µs", "noop", "us_per_task", 10_000),
     AtLeastTimes("No-op, against Parsl as it comes", 15, "noop", "us_per_task", "parsl"),
     AtLeastTimes("No-op, against Parsl with its logging off", 3, "noop", "us_per_task", "parsl-nolog"),
+    AtLeastTimes("The same, without a journal", 3, "noop", "us_per_task", "parsl-nolog", "headrace-nojournal"),
     AtMost("One task's round trip, median", 70, "µs", "latency", "median_us", 300),
     AtMost("Chain, each link", 45, "µs", "chain", "us_per_link", 5_000),
     AtMost("Join of 5 000 leaves still running, each edge", 40, "µs", "fan-in-gate", "us_per_edge", 5_000),
@@ -169,6 +171,12 @@ TARGETS: tuple[Target, ...] = (
     GrowsAtMost("1 000 to 1 000 000 tasks: linear", 1.1, "curve", "us_per_task", 1_000_000),
     AtMost("A million tasks, kept by each after the end", 150, "bytes", "curve", "kept_bytes", 1_000_000),
     AtMost("`from headrace import *`", 150, "ms", "import", "ms", 1),
+    AtMost("The journal, each no-op task", 15, "µs", "journal-noop", "over_us", 10_000),
+    AtMost("The same while another thread computes", 15, "µs", "journal-beside", "over_us", 10_000),
+    AtMost("Stored results with 1 000 in flight, each task", 60, "µs", "durable", "us_per_task", 10_000),
+    AtLeastTimes("The same, against Parsl as it comes", 5, "durable", "us_per_task", "parsl"),
+    AtMost("A run of 1 000 000 tasks: the slowest question", 1_000, "ms", "views", "worst_ms", 1_000_000),
+    AtMost("The slowest of its commands", 1_000, "ms", "views", "worst_command_ms", 1_000_000),
     AtMostTimes("On processes: no-op, against the bare pool", 1.2, "process-noop", "us_per_task", "futures"),
     AtLeastTimes("The same, against Parsl as it comes", 8, "process-noop", "us_per_task", "parsl"),
     AtLeastTimes("The same, against Parsl bare", 8, "process-noop", "us_per_task", "parsl-nolog"),

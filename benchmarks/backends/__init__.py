@@ -1,4 +1,6 @@
-"""The backends: one module a system and kind of task, each with `open_backend(scratch) -> Backend`, or `Commands`.
+"""The backends: one module a system and kind of task, each with `open_backend(scratch)`.
+
+That gives a `Backend`, or, of commands and of a run that is looked back on, `Commands` and `History`.
 
 A module is imported only in the process that measures it, and names its system by string, so that neither the suite's
 tests nor its type checks need any peer installed.
@@ -28,11 +30,18 @@ class _Source:
 _SOURCES: dict[str, dict[str, _Source]] = {
     "threads": {
         "headrace": _Source("headrace_threads"),
+        "headrace-nojournal": _Source("headrace_threads", {"journal": False}),
         "futures": _Source("futures_threads"),
         "parsl-nolog": _Source("parsl_threads", {"initialize_logging": False}),
         "parsl": _Source("parsl_threads"),
         "dask": _Source("dask_processes"),
     },
+    "journal": {
+        "headrace": _Source("headrace_threads"),
+        "parsl-nolog": _Source("parsl_threads", {"initialize_logging": False, "durable": True}),
+        "parsl": _Source("parsl_threads", {"durable": True}),
+    },
+    "history": {"headrace": _Source("headrace_history")},
     "processes": {
         "headrace": _Source("headrace_processes"),
         "futures": _Source("futures_processes"),

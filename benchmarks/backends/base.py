@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
 
-__all__ = ["PROCESSES", "WORKERS", "Backend", "Commands", "Gate", "Pending", "RootFailed"]
+__all__ = ["PROCESSES", "WORKERS", "Backend", "Commands", "Gate", "History", "Pending", "RootFailed", "View"]
 
 #: Threads of every threaded backend.
 WORKERS = 4
@@ -80,6 +81,16 @@ class Backend:
     """Releases every `leaf` and `failing_root`."""
     die: Callable[[str], Pending] | None = None
     """Kills the worker that it runs on, see `tasks.die`; None where that would be the end of everything."""
+    keep: Callable[[int], Pending] | None = None
+    """Gives its number back; the result is stored before the future is settled, and found again by equal calls."""
+    keep_link: Callable[[Any], Pending] | None = None
+    """As `link`, with a result that is stored likewise."""
+    found_again: Callable[[], int] | None = None
+    """How many calls so far were answered with a stored result, and not run."""
+    write_all: Callable[[], object] | None = None
+    """Returns when all that is recorded of what has ended so far is on disk."""
+    look_back: Callable[[], object] | None = None
+    """Asks about the run, after `close`: a system may leave work with what it has recorded until somebody does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,3 +105,27 @@ class Commands:
     """The argument list of what `true` starts: with a shell around it, or without."""
     close: Callable[[], None]
     """Stops the system."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A question about a run."""
+
+    ask: Callable[[], object]
+    """Opens what holds the answer, as somebody does who wants to know it, and gives what is to be checked of it."""
+    expected: object
+    """What it has to give."""
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """The record of a long run, and the questions that are asked of it."""
+
+    write: Callable[[], None]
+    """Writes the record; once, before anything is asked."""
+    place: Path
+    """Where it is."""
+    views: Mapping[str, View]
+    """Questions to the record itself, by the figure that says how long the answer took."""
+    commands: Mapping[str, View]
+    """Questions that are asked by a command, likewise."""

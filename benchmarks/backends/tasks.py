@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-__all__ = ["count", "count_all", "die", "increment", "nap", "noop"]
+__all__ = ["count", "count_all", "die", "increment", "nap", "noop", "same"]
 
 
 def noop() -> None:
@@ -18,6 +18,11 @@ def noop() -> None:
 def increment(number: int) -> int:
     """Give the next number."""
     return number + 1
+
+
+def same(number: int) -> int:
+    """Give the number back."""
+    return number
 
 
 def count(inputs: list[Any]) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias
 
-from benchmarks.measures import commands, pool, tasks
+from benchmarks.measures import commands, journal, pool, tasks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,6 +58,15 @@ MEASURES: dict[str, Measure] = {
     "curve": _of_tasks(tasks.curve),
     "kept": _of_tasks(tasks.kept),
     "kept-chain": _of_tasks(tasks.kept_chain),
+    "journal-noop": journal.overhead,
+    "journal-beside": journal.overhead_beside,
+    "durable": _of_tasks(journal.durable),
+    "durable-chain": _of_tasks(journal.durable_chain),
+    "durable-latency": _of_tasks(journal.durable_trip),
+    "memo": _of_tasks(journal.memo_hit),
+    "resume": journal.resume,
+    "disk": journal.size,
+    "views": journal.views,
     "process-noop": _of_tasks(tasks.noop),
     "process-latency": _of_tasks(tasks.latency),
     "process-chain": _of_tasks(tasks.chain),

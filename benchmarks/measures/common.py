@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Figures", "Start", "WrongResultError", "expect", "need", "resident", "settle"]
+    from benchmarks.backends.base import Backend
+
+__all__ = ["Figures", "Start", "WrongResultError", "expect", "need", "resident", "settle", "warm_up"]
 
 #: Figure key to measured values.
 Figures: TypeAlias = "dict[str, list[float]]"
 T = TypeVar("T")
 
+_WARM_UP = 200
 _PAGE = resource.getpagesize()
 
 
@@ -68,3 +71,10 @@ def need(part: T | None) -> T:
         message = "the backend has no part in this cell"
         raise LookupError(message)
     return part
+
+
+def warm_up(backend: Backend) -> None:
+    """Have the backend run a few tasks and a join, so that its workers have started and its imports are done."""
+    for future in [backend.noop() for _ in range(_WARM_UP)]:
+        future.result()
+    expect(2, backend.join([backend.noop(), backend.noop()]).result())

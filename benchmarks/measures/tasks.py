@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.backends import tasks
 from benchmarks.backends.base import WORKERS
-from benchmarks.measures.common import Figures, expect, need, resident, settle
+from benchmarks.measures.common import Figures, expect, need, resident, settle, warm_up
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,13 +33,11 @@ __all__ = [
     "noop",
 ]
 
-_WARM_UP = 200
-
 
 def noop(backend: Backend, n: int) -> Figures:
     """Time from before the first submit until the last of `n` results was fetched."""
     gather = backend.gather or _one_by_one
-    _warm_up(backend)
+    warm_up(backend)
     start = time.perf_counter()
     futures = [backend.noop() for _ in range(n)]
     submitted = time.perf_counter()
@@ -50,7 +48,7 @@ def noop(backend: Backend, n: int) -> Figures:
 
 def latency(backend: Backend, n: int) -> Figures:
     """Time from before a submit until its result is in hand, one task after another."""
-    _warm_up(backend)
+    warm_up(backend)
     trips = []
     for _ in range(n):
         start = time.perf_counter()
@@ -61,7 +59,7 @@ def latency(backend: Backend, n: int) -> Figures:
 
 def chain(backend: Backend, n: int) -> Figures:
     """Time from before the first submit until the result of the last of `n` links, all submitted without waiting."""
-    _warm_up(backend)
+    warm_up(backend)
     start = time.perf_counter()
     newest = backend.link(0)
     for _ in range(n - 1):
@@ -74,7 +72,7 @@ def chain(backend: Backend, n: int) -> Figures:
 
 def fan_in(backend: Backend, n: int) -> Figures:
     """Time from before the first of `n` leaves is submitted until the result of the task that waits for all."""
-    _warm_up(backend)
+    warm_up(backend)
     start = time.perf_counter()
     result = backend.join([backend.noop() for _ in range(n)]).result()
     elapsed = time.perf_counter() - start
@@ -90,7 +88,7 @@ def fan_in_gate(backend: Backend, n: int) -> Figures:
     therefore holds what each side does for a leaf that runs and ends, and for the edge to the join; not its submission.
     """
     leaf, open_gate = need(backend.leaf), need(backend.open_gate)
-    _warm_up(backend)
+    warm_up(backend)
     join = backend.join([leaf() for _ in range(n)])
     settle()
     start = time.perf_counter()
@@ -109,7 +107,7 @@ def fan_in_slow(backend: Backend, n: int) -> Figures:
     most workflows look like.
     """
     nap = need(backend.nap)
-    _warm_up(backend)
+    warm_up(backend)
     turns = [_timed_nap() for _ in range(20)]
     start = time.perf_counter()
     result = backend.join([nap() for _ in range(n)]).result()
@@ -145,7 +143,7 @@ def curve(backend: Backend, n: int) -> Figures:
     `kept_bytes` is the growth of the resident set after a collection, over the number of tasks; it includes what the
     allocator does not give back.
     """
-    _warm_up(backend)
+    warm_up(backend)
     before = resident()
     start = time.perf_counter()
     for _ in range(n):
@@ -159,7 +157,7 @@ def curve(backend: Backend, n: int) -> Figures:
 
 def kept(backend: Backend, n: int) -> Figures:
     """Growth of the resident set by `n` ended tasks whose futures are all held."""
-    _warm_up(backend)
+    warm_up(backend)
     before = resident()
     futures = [backend.noop() for _ in range(n)]
     for future in futures:
@@ -170,7 +168,7 @@ def kept(backend: Backend, n: int) -> Figures:
 
 def kept_chain(backend: Backend, n: int) -> Figures:
     """Growth of the resident set by an ended chain of `n`, of which only the newest future is held."""
-    _warm_up(backend)
+    warm_up(backend)
     before = resident()
     newest = backend.link(0)
     for _ in range(n - 1):
@@ -184,7 +182,7 @@ def kept_chain(backend: Backend, n: int) -> Figures:
 
 def _failure(backend: Backend, n: int, depend: Callable[[Pending], list[Pending]]) -> Figures:
     failing_root, open_gate = need(backend.failing_root), need(backend.open_gate)
-    _warm_up(backend)
+    warm_up(backend)
     start = time.perf_counter()
     dependents = depend(failing_root())
     submitting = time.perf_counter() - start
@@ -196,12 +194,6 @@ def _failure(backend: Backend, n: int, depend: Callable[[Pending], list[Pending]
     expect(n, failed)
     total = submitting + failing
     return {"fail_s": [failing], "total_s": [total], "us_per_dependent": [total / n * 1e6]}
-
-
-def _warm_up(backend: Backend) -> None:
-    for future in [backend.noop() for _ in range(_WARM_UP)]:
-        future.result()
-    expect(2, backend.join([backend.noop(), backend.noop()]).result())
 
 
 def _one_by_one(futures: list[Pending]) -> None:

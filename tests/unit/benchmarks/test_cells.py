@@ -53,3 +53,11 @@ def test_what_is_imported_is_known_for_all_that_take_part() -> None:
     [cell] = [cell for cell in CELLS if cell.name == "import"]
 
     assert {entry.backend for entry in cell.entries} <= IMPORTS.keys()
+
+
+@pytest.mark.parametrize("name", ["noop", "latency", "chain"])
+def test_parsl_without_its_log_stands_beside_headrace_without_its_journal(name: str) -> None:
+    [cell] = [cell for cell in CELLS if cell.name == name]
+
+    assert {"parsl-nolog", "headrace-nojournal"} <= {entry.backend for entry in cell.entries}
+    assert ("parsl-nolog", "headrace-nojournal") in cell.group.ratios

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from xml.etree import ElementTree as ET
 
@@ -14,7 +15,7 @@ from benchmarks.report import as_json, markdown, number, spread
 from benchmarks.summary import Summary, Value
 from benchmarks.targets import AtMost, judge
 
-MACHINE = Machine("Abacus", 2, 24.0, "Linux 6", "CPython 3.11.7", {"parsl": "2026"}, "2026-01-01")
+MACHINE = Machine("Abacus", 2, 24.0, "Linux 6", "CPython 3.11.7", {"parsl": "2026"}, "2026-01-01", "files on tape")
 GROUP = Group(
     name="threads",
     title="On threads",
@@ -151,7 +152,8 @@ def test_the_machine_is_named() -> None:
     page = markdown([], Summary([]), [], MACHINE, "How it was made.")
 
     assert (
-        "**Machine.** 2 cores of Abacus, 24 GiB, Linux 6, CPython 3.11.7; parsl 2026; 2026-01-01.\n\nHow it was made."
+        "**Machine.** 2 cores of Abacus, 24 GiB, Linux 6, CPython 3.11.7; files on tape; parsl 2026; 2026-01-01."
+        "\n\nHow it was made."
     ) in page
 
 
@@ -161,6 +163,10 @@ def test_this_machine_can_be_described() -> None:
     assert machine.cores >= 1
     assert machine.cpu
     assert machine.sentence().endswith(machine.date)
+
+
+def test_the_disk_of_this_machine_can_be_described() -> None:
+    assert re.fullmatch(r"temporary files on .+, synced in \S+ ms", describe().disk)
 
 
 def test_the_json_holds_every_sample_and_verdict() -> None:

@@ -55,6 +55,15 @@ def test_a_limit_may_be_for_another_form_of_ours() -> None:
     assert (verdict.measured, verdict.outcome) == (20, Outcome.MET)
 
 
+def test_a_ratio_may_be_to_another_form_of_ours() -> None:
+    target = AtLeastTimes("faster", 3, "noop", "us", "parsl", "headrace-nojournal")
+
+    verdict = target.judge(Summary([sample(20), sample(10, backend="headrace-nojournal"), sample(40, backend="parsl")]))
+
+    assert (verdict.measured, verdict.outcome) == (4, Outcome.MET)
+    assert target.judge(Summary([sample(20), sample(40, backend="parsl")])).outcome is Outcome.UNMEASURED
+
+
 @pytest.mark.parametrize("backend", ["headrace", "parsl"])
 def test_a_ratio_without_one_side_is_not_measured(backend: str) -> None:
     assert FASTER.judge(Summary([sample(10, backend=backend)])).outcome is Outcome.UNMEASURED
@@ -96,7 +105,8 @@ def test_every_target_names_something_the_suite_measures() -> None:
     for target in TARGETS:
         assert (target.cell, target.figure) in figures
         if isinstance(target, AtLeastTimes | AtMostTimes):
-            assert any((target.cell, target.peer) == (cell, backend) for cell, backend, _ in sizes)
+            sides = {target.peer, target.backend if isinstance(target, AtLeastTimes) else "headrace"}
+            assert sides <= {backend for cell, backend, _ in sizes if cell == target.cell}
         else:
             ours = target.backend if isinstance(target, AtMost) else "headrace"
             assert (target.cell, ours, target.n) in sizes
