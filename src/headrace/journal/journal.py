@@ -76,6 +76,7 @@ class Journal:
         self._items = self._inbox.items
         self._writer = Writer(self._inbox, store, run.id, opened, clock, on_error, little=buffer_bytes // 8)
         self._moves: dict[tuple[Lifecycle, State | None, State, str | None, bool], str] = {}
+        self._edges: dict[tuple[str, str, str, frozenset[State | str]], tuple[str, str, str]] = {}
         self._units: dict[tuple[str, str, str, str | None, bool], str] = {}
         self._numbers = count(opened.next_word)
         self._closed = False
@@ -227,9 +228,14 @@ class Journal:
         self, unit: Unit, action: str, needs: Unit, states: Iterable[State | str] = (), delay: float = 0.0
     ) -> None:
         """Record that `action` of a unit waits until `needs` has reached one of `states`, and so many seconds more."""
-        names = sorted(str(state) for state in states)
-        fields = (ident_of(unit.id), None, 0, 0, float(delay), action, needs.lifecycle.name, ident_of(needs.id), names)
-        self._put(_json(["e", unit.lifecycle.name, *fields]))
+        states = states if isinstance(states, frozenset) else frozenset(states)
+        key = (unit.lifecycle.name, action, needs.lifecycle.name, states)
+        parts = self._edges.get(key) or self._new_edge(key)
+        one, other = unit.id, needs.id
+        # Most ids are ordinary numbers, which need no care.
+        ident = one if type(one) is int and -_INT_LIMIT <= one < _INT_LIMIT else _json(ident_of(one))
+        needed = other if type(other) is int and -_INT_LIMIT <= other < _INT_LIMIT else _json(ident_of(other))
+        self._put(f"{parts[0]}{ident}, null, 0, 0, {float(delay)!r}, {parts[1]}{needed}, {parts[2]}")
 
     def result(self, key: str, payload: bytes, *, codec: str = "pickle", durable: Durable | None = None) -> None:
         """Store a result under a key, in place of what is there. `codec` says how it is to be read.
@@ -396,6 +402,15 @@ class Journal:
         begin = self._units[key] = f'"{head}{_NO_MOVE}'
         return begin
 
+    def _new_edge(self, key: tuple[str, str, str, frozenset[State | str]]) -> tuple[str, str, str]:
+        """Return what the lines of such edges have in common: what stands before, between and behind the ids."""
+        kind, action, needs_kind, states = key
+        names = sorted(str(state) for state in states)
+        parts = (f"{_json(['e', kind])[:-1]}, ", f"{_json([action, needs_kind])[1:-1]}, ", f"{_json(names)}]")
+        if len(self._edges) < _UNIT_WORDS_AT_MOST:
+            self._edges[key] = parts
+        return parts
+
     def _new_word(  # noqa: PLR0917 - a word's fields, in order
         self,
         what: Literal["t", "u"],
@@ -464,7 +479,7 @@ def _quoted(ident: Hashable) -> str:
     return quote(str(ident_of(ident)))[1:-1]
 
 
-def _json(fields: list[Any]) -> str:
+def _json(fields: Any) -> str:  # noqa: ANN401 - whatever JSON knows
     try:
         text = json.dumps(fields, allow_nan=False)
     except (TypeError, ValueError):
