@@ -12,6 +12,7 @@ import threading
 import time
 import uuid
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -127,12 +128,12 @@ def _conduct(program: Program, watch: Watch, reporter: Reporter) -> Ending:
             _wait(watch, reporter)
         else:
             _note(watch, ending)
-        _clean_up(watch)
+        whole = _clean_up(watch)
     except KeyboardInterrupt:
         # There is one at most: the second interrupt ends the process.
         _clean_up(watch)
         return INTERRUPTED if ending.code == 0 else ending
-    return ending
+    return ending if whole or ending.code else replace(ending, code=RAISED)
 
 
 def _note(watch: Watch, ending: Ending) -> None:
@@ -154,18 +155,21 @@ def _wait(watch: Watch, reporter: Reporter) -> None:
             kernel.wait_for_current_tasks()
 
 
-def _clean_up(watch: Watch) -> None:
-    for kernel in watch.open_kernels:
-        _clean_up_one(kernel)
+def _clean_up(watch: Watch) -> bool:
+    """Clean up what nobody has; return whether nothing was lost by it."""
+    whole = [_clean_up_one(kernel) for kernel in watch.open_kernels]
+    return all(whole)
 
 
-def _clean_up_one(kernel: DataFlowKernel) -> None:
+def _clean_up_one(kernel: DataFlowKernel) -> bool:
     try:
         kernel.cleanup()
     except KernelClosedError:
         logger.debug("%r was cleaned up by somebody else in this very moment", kernel)
-    except HeadraceError:
-        logger.exception("%r cannot be cleaned up", kernel)
+    except (HeadraceError, TimeoutError) as error:
+        logger.error("the end of run %s has not been kept whole: %s", kernel.run_dir, error)  # noqa: TRY400 - what it says is enough
+        return False
+    return True
 
 
 def _sum_up(stderr: TextIO, request: RunRequest, watch: Watch, reporter: Reporter, *, interrupted: bool) -> None:

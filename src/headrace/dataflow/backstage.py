@@ -39,6 +39,11 @@ class Backstage:
         return (self.keys, self.internal)
 
     @property
+    def is_open(self) -> bool:
+        """Whether there are threads for users' code."""
+        return self.internal.is_running
+
+    @property
     def may_call_back(self) -> bool:
         """Whether the calling thread is a worker that may be kept by a user's callback."""
         return worker_of() not in {None, self.keys}

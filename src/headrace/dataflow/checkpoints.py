@@ -321,6 +321,14 @@ class Checkpoints:
             except Exception:  # noqa: BLE001 - not our own code; it is told
                 self._log.error("%r could not take a result", sink)
 
+    def look_at_own(self) -> None:
+        """Find what this run itself has stored, too."""
+        self._own.add(self._lineage)
+
+    def wait_for_room(self) -> None:
+        """Wait while too much is waiting to be written. Raises as the journal's does."""
+        self._journal.wait_for_room()
+
     def store(self, key: str, payload: bytes) -> None:
         """Give the payload to the journal. Never blocks."""
         self._journal.result(f"{self._lineage}/{key}", payload, codec=_CODEC)

@@ -117,13 +117,7 @@ class Flow:
         #: How futures among arguments are replaced.
         self.resolver = config.dependency_resolver
         self._cache_default = config.cache_default
-        self._memo = Memo(
-            self,
-            config.dependency_resolver,
-            errors=config.cache_errors,
-            checkpoints=checkpoints,
-            reuse=self.reuse,
-        )
+        self.memo = Memo(self, errors=config.cache_errors, checkpoints=checkpoints)
         #: Holds futures back until their results are on disk, where that was promised.
         self.saving = Saving(self, checkpoints) if checkpoints is not None and checkpoints.at_task_exit else None
         self._joins = Joins(self)
@@ -285,8 +279,9 @@ class Flow:
         if self._settled and not self._mailbox.mine:
             if self.backstage.may_call_back:
                 self._settled.call()
-            else:
+            elif self.backstage.is_open:
                 self.backstage.defer(self._settled.call)
+            # Else `close` calls what is left: the caller may be the journal's own thread.
 
     def _catch_up(self) -> None:
         """Wait until what was posted before is done: a submit may return while another thread is at work."""
@@ -358,7 +353,7 @@ class Flow:
             self.saving.pack_later(task, attempt, value)
 
     def fail(self, task: Task, attempt: int, error: BaseException) -> None:
-        """End an attempt, and its task, as failed, unless that has ended otherwise."""
+        """End an attempt, and its task, as failed, unless it has ended."""
         if task.attempt == attempt and not task.ended:
             self.finish(task, _FAILED, error)
 
@@ -448,7 +443,7 @@ class Flow:
         """The task's gate has opened: give it to an executor now, or when one has a place for it."""
         if task.state is _PENDING:
             cache = task.options.cache
-            if (cache or (cache is None and self._cache_default)) and not self._memo.must_run(task):
+            if (cache or (cache is None and self._cache_default)) and not self.memo.must_run(task):
                 return
             if task.slot is not None or self._dispatcher.place(task):
                 self._start(task)
@@ -486,7 +481,7 @@ class Flow:
         """End a task for which something failed that it waits for."""
         task = cast("Task", broken.unit)
         if task.leader is not None:
-            self._memo.share_failure(task, task.leader)
+            self.memo.share_failure(task, task.leader)
             return
         terms = [term for term in broken.gate.broken_terms() if isinstance(term, Reached)]
         causes = [(_error_of(term.unit), str(term.unit)) for term in terms]
@@ -503,7 +498,7 @@ class Flow:
         if not task.ended:
             task.error = error
             if task.memo_key is not None:
-                self._memo.end(task, state, value, error)
+                self.memo.end(task, state, value, error)
             self.tell(Move(task, task.attempt, state, self.now(), error))
         self.give_back(task)
         if task.unsaved is not None and error is None and self.saving is not None:

@@ -90,19 +90,26 @@ class DataFlowKernel:
         except BaseException:
             self._close_log()
             raise
-        self._flow = Flow(config, self._run_dir, self._log, self._record)
-        if self.reuse.resumed is not None:
-            self._log.info("run %s (%s) is resumed", self.reuse.name, self.reuse.resumed)
-        self._audience = self._flow.observers.audience(self._run_id, self._run_dir, self._flow.counts)
+        try:
+            self._flow = Flow(config, self._run_dir, self._log, self._record)
+            self._audience = self._flow.observers.audience(self._run_id, self._run_dir, self._flow.counts)
+        except BaseException:
+            if self._record is not None:
+                self._record.close("not begun", _LEAST_WRITING)
+            self._close_log()
+            raise
         self._at_exit = _register_at_exit(self)
         try:
+            if self.reuse.resumed is not None:
+                self._log.info("run %s (%s) is resumed", self.reuse.name, self.reuse.resumed)
             self.add_executors(config.labelled_executors)
             for observer in config.observers:
                 self._audience.add(observer)
+            current.started(self)
         except BaseException:
+            self.note_ending("not begun")
             self._close(timeout=0.0)
             raise
-        current.started(self)
 
     @property
     def config(self) -> Config:

@@ -24,10 +24,12 @@ if TYPE_CHECKING:
     from headrace.dataflow.command import CommandCall
     from headrace.dataflow.flow import Flow
     from headrace.dataflow.resolver import DependencyResolver
-    from headrace.dataflow.reuse import Reuse
     from headrace.dataflow.task import Task
 
 __all__ = ["Memo", "memo_key"]
+
+# Results whose pickles have more bytes are not kept in memory when they are on disk.
+_LARGE = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,28 +46,19 @@ class Memo:
 
     Args:
         flow: the tasks' life, of which this is a part.
-        resolver: how futures among arguments are replaced.
         errors: whether failures are kept too. Calls that are under way at the same time share them anyway.
         checkpoints: where outcomes are kept beyond the run, and those of earlier runs are found; None: nowhere.
-        reuse: where it is counted how often that was of use.
     """
 
-    def __init__(
-        self,
-        flow: Flow,
-        resolver: DependencyResolver | None,
-        *,
-        errors: bool,
-        checkpoints: Checkpoints | None,
-        reuse: Reuse,
-    ) -> None:
+    def __init__(self, flow: Flow, *, errors: bool, checkpoints: Checkpoints | None) -> None:
         self._flow = flow
-        self._resolver = resolver
         self._errors = errors
         self._checkpoints = checkpoints
         # Those of them that an earlier run had.
         self._resumed: set[str] = set()
-        self._reuse = reuse
+        # Those that are in the store and too large to be kept in memory, too.
+        self._in_store: set[str] = set()
+        self._reuse = flow.reuse
         self._outcomes: dict[str, _Outcome] = {}
         self._leaders: dict[str, Task] = {}
 
@@ -83,6 +76,10 @@ class Memo:
         if outcome is not None and leader is not task and not _files_are_there(task):
             self._forget(task, key)
             return False
+        if outcome is None and key in self._in_store and leader is not task:
+            # It was let go after this one looked for it.
+            self._flow.backstage.work_out(self.find_key, task, task.attempt)
+            return False
         if outcome is not None and leader is not task:
             state = TaskState.memo_done if outcome.error is None else TaskState.failed
             if self._flow.saving is not None and outcome.error is None:
@@ -91,6 +88,8 @@ class Memo:
                 self._reuse.calls += key in self._resumed
                 self._reuse.shared += key not in self._resumed
             self._flow.finish(task, state, outcome.error, outcome.value)
+            if key in self._in_store:
+                del self._outcomes[key]
             return False
         if leader is not task:
             self._reuse.run += 1
@@ -100,12 +99,13 @@ class Memo:
     def find_key(self, task: Task, attempt: int) -> None:
         """Work out, on a worker, what makes calls equal to the task's: it may be long, as with large arrays."""
         try:
-            key = memo_key(task, self._resolver)
-            found = self._find(task, key)
+            key = memo_key(task, self._flow.resolver)
+            looked = key not in self._outcomes and key not in self._leaders
+            found = self._checkpoints.find(task, key) if looked and self._checkpoints is not None else None
         except BaseException as error:  # noqa: BLE001 - the user's own types take part, and may raise anything
             self._flow.post(self._flow.not_begun, task, attempt, error)
         else:
-            self._flow.post(self._keyed, task, attempt, key, found)
+            self._flow.post(self._keyed, task, attempt, key, found, looked)
 
     def end(self, task: Task, state: State, value: Any, error: BaseException | None) -> None:  # noqa: ANN401 - any result
         """Take note of how a task ends, for those that are equal."""
@@ -145,18 +145,34 @@ class Memo:
         # With an error, too: the journal keeps the word and writes it before all that comes after it.
         self._outcomes.pop(key, None)
         self._resumed.discard(key)
+        self._in_store.discard(key)
         if task.attempt == attempt and task.state is TaskState.pending and task.slot is None:
             self._flow.ready(task)
 
-    def _find(self, task: Task, key: str) -> Found | None:
-        if self._checkpoints is None or key in self._outcomes or key in self._leaders:
-            return None
-        return self._checkpoints.find(task, key)
+    def let_go(self, key: str, size: int) -> None:
+        """A result of so many bytes is on disk: keep it no longer than needed, if it is large. In the mailbox."""
+        if self._checkpoints is not None and size > _LARGE:
+            self._checkpoints.look_at_own()
+            self._in_store.add(key)
+            self._outcomes.pop(key, None)
 
-    def _keyed(self, task: Task, attempt: int, key: str, found: Found | None) -> None:
+    def _keyed(
+        self,
+        task: Task,
+        attempt: int,
+        key: str,
+        found: Found | None,
+        looked: bool,  # noqa: FBT001 - likewise
+    ) -> None:
         if found is not None and key not in self._outcomes:
-            self._resumed.add(key)
+            if key not in self._in_store:
+                self._resumed.add(key)
             self._outcomes[key] = _Outcome(found.value)
+            if found.payload is not None and len(found.payload) > _LARGE:
+                self._in_store.add(key)
+        elif looked and found is None:
+            # It cannot be had after all, which has been told: it is to be run.
+            self._in_store.discard(key)
         if task.attempt == attempt and task.state is TaskState.pending and task.slot is None:
             task.memo_key = key
             self._flow.ready(task)

@@ -54,6 +54,8 @@ class Saving:
 
     def _pack(self, task: Task, attempt: int, value: Any) -> None:  # noqa: ANN401 - any app's result
         try:
+            # Here, beside the mailbox, a slow disk may push back on those who compute.
+            self._checkpoints.wait_for_room()
             payload = self._checkpoints.pack(task.memo_key or "", task, value)
         except BaseException as error:  # noqa: BLE001 - the result's own methods take part, and may raise anything
             self._flow.post(self._flow.fail, task, attempt, error)
@@ -114,5 +116,7 @@ class Saving:
         if error is None:
             # Also when only an equal call asked: the log is written in order, so what that had is on disk, too.
             self._unsafe.discard(task.memo_key or "")
+            if unsaved.payload is not None:
+                self._flow.memo.let_go(task.memo_key or "", len(unsaved.payload))
         # Last: as long as it stands, doing this again does all of it.
         task.unsaved = None

@@ -373,9 +373,15 @@ class PostgresStore:
     def _connected(self) -> None:
         """Connect again if the connection was lost, and take again what was taken."""
         if self._writer.closed or self._writer.broken:
-            self._writer = self._connect()
-            for run_id in (*self._taken.values(), *self._claims):
-                self._take(run_id, self._writer)
+            writer = self._connect()
+            try:
+                for name in (*self._taken.values(), *self._claims):
+                    self._take(name, writer)
+            except BaseException:
+                # Somebody else has one of them now: without it, nothing may be written.
+                writer.close()
+                raise
+            self._writer = writer
 
     def _migrate(self) -> None:
         with self._writer.transaction():

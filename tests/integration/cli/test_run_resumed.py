@@ -200,3 +200,25 @@ def test_a_plain_script_is_told_by_the_environment_once(
 
     assert (again.returncode, calls_run()) == (0, 3)
     assert again.stdout.endswith("None\n")
+
+
+def test_a_run_whose_results_could_not_be_stored_at_its_end_did_not_end_well(
+    headrace: Run, script: Callable[..., str]
+) -> None:
+    flow = script(
+        """
+import threading
+
+@python_app(cache=True)
+def lock():
+    return threading.Lock()
+
+headrace.load(config(checkpoint_mode="dfk_exit"))
+lock().result()
+"""
+    )
+    ended = headrace("run", flow)
+
+    assert ended.returncode == 1
+    assert "has not been kept whole: the result of task 0 (lock) could not be stored" in ended.stderr
+    assert "Traceback" not in ended.stderr

@@ -4,10 +4,12 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import sqlite3
 import threading
+import weakref
 from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.integration.dataflow.conftest import WAIT
+from tests.integration.helpers import soon
 
 from headrace import (
     DEEP_DEPENDENCY_RESOLVER,
@@ -513,6 +516,58 @@ def test_a_cleanup_on_a_full_disk_settles_every_future_and_says_what_is_lost(
         kernel.cleanup()
 
     assert all(future.done() for future in futures)
+
+
+def test_large_results_are_in_memory_no_longer_than_needed(make_kernel: MakeKernel, tmp_path: Path) -> None:
+    kernel = make_kernel()
+
+    def large(size: int, note: str) -> Bytes:
+        with Path(note).open("a") as notes:
+            notes.write("x")
+        return Bytes(size)
+
+    app, note = python_app(data_flow_kernel=kernel, cache=True)(large), str(tmp_path / "note")
+    kept = weakref.ref(app(200_000, note).result(WAIT))
+    assert soon(lambda: gc.collect() >= 0 and kept() is None)
+
+    assert [len(app(200_000, note).result(WAIT).content) for _ in range(3)] == [200_000] * 3
+    assert (Path(note).read_text(), kernel.reuse.shared, kernel.reuse.calls) == ("x", 3, 0)
+
+
+class Bytes:
+    """Something large that can be watched."""
+
+    def __init__(self, size: int) -> None:
+        self.content = bytes(size)
+
+
+def test_callbacks_are_never_called_by_the_journal(make_kernel: MakeKernel, disk: Disk, ran: Path) -> None:
+    called: list[str] = []
+    kernel = make_kernel(cleanup_timeout=0)
+    disk.go.clear()
+    app_of(kernel, ran)(3).add_done_callback(lambda _: called.append(threading.current_thread().name))
+    assert disk.reached.wait(WAIT)
+    threading.Timer(0.5, disk.go.set).start()
+
+    kernel.cleanup()
+
+    assert called
+    assert "headrace-journal" not in called
+
+
+def test_a_kernel_that_cannot_begin_leaves_its_lineage_free(make_kernel: MakeKernel) -> None:
+    first = make_kernel()
+    first.cleanup()
+
+    def refuse_it(_: Any) -> None:
+        raise ZeroDivisionError
+
+    stop = current.on_start(refuse_it)
+    with pytest.raises(ZeroDivisionError):
+        make_kernel(resume=first.run_id)
+    stop()
+
+    assert make_kernel(resume=first.run_id).reuse.resumed == first.run_id
 
 
 # --- modes ------------------------------------------------------------------------------------------------------------

@@ -75,6 +75,11 @@ class ThreadPoolExecutor(concurrent.futures.Executor):
         """One task a thread, so that what waits keeps its priority to the last moment."""
         return self.max_threads
 
+    @property
+    def is_running(self) -> bool:
+        """Whether it takes calls."""
+        return self._running
+
     def start(self) -> None:
         """Make it ready for `submit`. No thread starts before the first call."""
         self._running = True
