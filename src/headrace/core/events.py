@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from headrace.core.transition import Transition  # noqa: TC001 - a field's type, resolved at run time by tools
+from headrace.core.transition import Transition
 
 if TYPE_CHECKING:
     from headrace.core.gate import Gate
@@ -23,7 +23,6 @@ __all__ = [
     "Guard",
     "Instruction",
     "Move",
-    "Moved",
     "Perform",
     "Tick",
     "Unguard",
@@ -104,10 +103,5 @@ class WakeAt(NamedTuple):
     at: float
 
 
-class Moved(NamedTuple):
-    """Tell the observers. Given only while the scheduler is `observed`."""
-
-    transition: Transition
-
-
-Instruction: TypeAlias = Perform | Broken | WakeAt | Moved
+#: A `Transition` among them means: tell the observers. It is given only while the scheduler is `observed`.
+Instruction: TypeAlias = Perform | Broken | WakeAt | Transition

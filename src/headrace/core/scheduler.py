@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from headrace.core.cycles import find_cycle
 from headrace.core.errors import DuplicateGate, DuplicateUnit, GateCycle, InvalidTransition, UnitEnded
-from headrace.core.events import Add, Broken, Changed, Guard, Move, Moved, Perform, Tick, Unguard, WakeAt
+from headrace.core.events import Add, Broken, Changed, Guard, Move, Perform, Tick, Unguard, WakeAt
 from headrace.core.gate import After, Gate, GateStatus, Group, Holds, Reached, Term, TermStatus
 from headrace.core.transition import Transition
 
@@ -54,7 +54,7 @@ class Scheduler:
         self.units: dict[Hashable, Unit] = {}
         self._living: Counter[State] = Counter()
         self._ended: Counter[State] = Counter()
-        #: Whether `Moved` instructions are wanted; they cost time, so only while somebody listens.
+        #: Whether transitions are wanted among the instructions; they cost time, so only while somebody listens.
         self.observed = False
         self._out: list[Instruction] = []
         self._timers: list[tuple[float, int, Term]] = []
@@ -122,7 +122,7 @@ class Scheduler:
         """Make everything derived anew from the facts, after `handle` was interrupted in the middle.
 
         The facts are each unit's state, attempt and arrivals, its gates, and the status of each leaf of their
-        conditions. Counters, waiting lists and timers are worked out again from them. Returns the `Moved` of a move
+        conditions. Counters, waiting lists and timers are worked out again from them. Returns the transition of a move
         that was made but not told (unless the caller has emptied the list that `handle` last returned, it may be told
         again), and the instruction of every gate that is open or broken now; some of them have been given before, so
         whoever obeys them must find that the thing is done already.
@@ -133,7 +133,7 @@ class Scheduler:
         if self._ending is not None and self._ending[0] not in self.units:
             _, state, number = self._ending
             self._ended[state] = number
-        self._out = [told for told in self._out if isinstance(told, Moved) and self._happened(told.transition)]
+        self._out = [told for told in self._out if isinstance(told, Transition) and self._happened(told)]
         self._timers = []
         self._wake = _NEVER
         for unit in list(self.units.values()):
@@ -177,7 +177,7 @@ class Scheduler:
             unit.gates = by_action
         unit.since = at
         if self.observed:
-            self._out.append(Moved(Transition(unit, unit.attempt, None, unit.state, at, None)))
+            self._out.append(Transition(unit, unit.attempt, None, unit.state, at, None))
         # From here on the unit is there: `recover` finds whatever an interrupt left undone below.
         self.units[unit.id] = unit
         self._living[unit.state] += 1
@@ -227,7 +227,7 @@ class Scheduler:
             attempt += 1
         # Told first: `recover` keeps it if the move was made, and drops it if not.
         if self.observed:
-            self._out.append(Moved(Transition(unit, attempt, previous, state, at, cause)))
+            self._out.append(Transition(unit, attempt, previous, state, at, cause))
         if anew:
             self._beginning = (unit, attempt, state, at)
             self._begin_anew(unit, attempt, state, at)

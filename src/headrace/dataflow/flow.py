@@ -28,12 +28,12 @@ from headrace.core import (
     Keeper,
     Mailbox,
     Move,
-    Moved,
     Perform,
     Reached,
     Scheduler,
     SystemClock,
     Tick,
+    Transition,
     WakeAt,
 )
 from headrace.core.condition import Reply
@@ -70,7 +70,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from headrace.compute.executors import LabelledExecutor
-    from headrace.core import Instruction, State, Step, Transition, Unit, Wait
+    from headrace.core import Instruction, State, Step, Unit, Wait
     from headrace.dataflow.config import Config
     from headrace.dataflow.record import Record
     from headrace.dataflow.task import CallOptions
@@ -424,16 +424,16 @@ class Flow:
     # --- instructions -------------------------------------------------------------------------------------------------
 
     def _obey(self, instruction: Instruction) -> None:
-        if isinstance(instruction, Perform):
+        if isinstance(instruction, Transition):
+            if instruction.unit.lifecycle is TASK:
+                self.observers.tell(instruction)
+        elif isinstance(instruction, Perform):
             if self._scheduler.current(instruction):
                 task = cast("Task", instruction.unit)
                 if instruction.action == LAUNCH:
                     self.ready(task)
                 else:
                     self._joins.end(task)
-        elif isinstance(instruction, Moved):
-            if instruction.transition.unit.lifecycle is TASK:
-                self.observers.tell(instruction.transition)
         elif isinstance(instruction, WakeAt):
             self._keeper.wake_at(instruction.at)
         elif self._scheduler.current(instruction):

@@ -6,13 +6,13 @@ import heapq
 from collections import deque
 from typing import TYPE_CHECKING
 
-from headrace.core import Add, Broken, Changed, Guard, Move, Moved, Perform, Scheduler, Tick, Unguard, WakeAt
+from headrace.core import Add, Broken, Changed, Guard, Move, Perform, Scheduler, Tick, Transition, Unguard, WakeAt
 from headrace.testing.clock import VirtualClock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from headrace.core import Event, Gate, Instruction, State, Transition, Unit
+    from headrace.core import Event, Gate, Instruction, State, Unit
 
 __all__ = ["Driver"]
 
@@ -100,7 +100,7 @@ class Driver:
     @property
     def transitions(self) -> list[Transition]:
         """What observers were told; nothing unless `driver.scheduler.observed` was set."""
-        return [told.transition for _, told in self.given if isinstance(told, Moved)]
+        return [told for _, told in self.given if isinstance(told, Transition)]
 
     def when(self, unit: Unit, action: str) -> list[float]:
         """The times (monotonic seconds) at which `action` of `unit` was asked for."""

@@ -24,7 +24,6 @@ from headrace.core import (
     Holds,
     InvalidTransition,
     Move,
-    Moved,
     Perform,
     Reached,
     Scheduler,
@@ -383,7 +382,7 @@ class TestObserved:
 
         driver.move(a, S.READY)
 
-        assert [type(told) for _, told in driver.given] == [Moved, Perform]
+        assert [type(told) for _, told in driver.given] == [Transition, Perform]
 
     def test_a_dropped_report_is_not_told(self, driver: Driver) -> None:
         driver.scheduler.observed = True
