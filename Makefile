@@ -4,10 +4,12 @@
 
 PYTHON := .venv/bin/python
 SETUP := @scripts/setup
-PARALLEL := --numprocesses=auto --maxprocesses=4 --dist=worksteal
+# One more than there are cores: many tests wait for processes of their own.
+PARALLEL := --numprocesses=$(shell expr $$(nproc) + 1) --maxprocesses=4 --dist=worksteal
+FEW := HEADRACE_KILLS=5 HEADRACE_DAMAGES=40
 # What is tried at some places, or a few times, in `make test`, is tried at all of them, or often.
 THOROUGH := HEADRACE_THOROUGH=1 HEADRACE_KILLS=200 HEADRACE_DAMAGES=300
-CRASHES := tests/integration/dataflow/test_signals.py tests/integration/dataflow/test_depth.py tests/integration/journal tests/integration/crashes tests/integration/engines/test_killed.py
+CRASHES := tests/integration/dataflow/test_signals.py tests/integration/dataflow/test_depth.py tests/integration/journal tests/integration/crashes tests/integration/engines/test_killed.py tests/integration/benchmarks
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 8
@@ -26,7 +28,7 @@ check: setup ## Lint, format, types, unit tests: under a minute
 	@$(PYTHON) -m pytest $(PARALLEL) tests/unit
 
 test: setup ## Every test that needs nothing but Python, and the examples of the documentation: under three minutes
-	@$(PYTHON) -m pytest $(PARALLEL) tests/unit tests/integration tests/acceptance
+	@$(FEW) $(PYTHON) -m pytest $(PARALLEL) tests/unit tests/integration tests/acceptance
 
 real: ## Tests against real servers, installed from Debian (as root)
 	@scripts/install-real-servers

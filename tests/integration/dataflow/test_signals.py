@@ -37,7 +37,7 @@ SOURCE = os.path.dirname(headrace.__file__)  # noqa: PTH120 - compared with the 
 
 
 #: Of so many places one is tried; each of them in `make real`.
-STEP = 1 if os.environ.get("HEADRACE_THOROUGH") else 5
+STEP = 1 if os.environ.get("HEADRACE_THOROUGH") else 8
 
 #: After these only, Python looks for signals: on entry to a function, after a call, before a loop's next round.
 LOOKS_FOR_SIGNALS = {"RESUME", "CALL", "CALL_FUNCTION_EX", "CALL_KW", "JUMP_BACKWARD"}
@@ -294,6 +294,7 @@ def do_all_here(kernel: DataFlowKernel) -> None:
     for name in ("internal", "keys"):
         worker = Worker(name, 1)
         worker.shutdown = getattr(flow.backstage, name).shutdown  # type: ignore[method-assign]  # of the real one
+        worker.start()
         setattr(flow.backstage, name, worker)
     flow.saving._checkpoints.barrier = lambda told: told(None)
 
