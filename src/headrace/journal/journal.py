@@ -77,6 +77,7 @@ class Journal:
         self._writer = Writer(self._inbox, store, run.id, opened, clock, on_error, little=buffer_bytes // 8)
         self._moves: dict[tuple[Lifecycle, State | None, State, str | None, bool], str] = {}
         self._edges: dict[tuple[str, str, str, frozenset[State | str]], tuple[str, str, str]] = {}
+        self._full: dict[tuple[Lifecycle, State | None, State, str | None], tuple[str, str, str]] = {}
         self._units: dict[tuple[str, str, str, str | None, bool], str] = {}
         self._numbers = count(opened.next_word)
         self._closed = False
@@ -376,13 +377,27 @@ class Journal:
 
     def _moved_in_full(self, transition: Transition, executor: str | None) -> None:
         unit, attempt, previous, state, at, cause = transition
-        fields = (unit.lifecycle.name, ident_of(unit.id), executor, flags_of(unit.lifecycle, previous, state))
-        names = (None if previous is None else previous.name, state.name)
-        head = _json(["t", *fields, attempt, at, *names])[:-1] + ", "
+        key = (unit.lifecycle, previous, state, executor)
+        parts = self._full.get(key) or self._new_full(key)
+        ident = unit.id
+        plain = type(ident) is int and -_INT_LIMIT <= ident < _INT_LIMIT
+        head = f"{parts[0]}{ident if plain else _json(ident_of(ident))}{parts[1]}{attempt}, {float(at)!r}{parts[2]}"
         if cause is None:
             self._put(f"{head}null]")
         else:
             self._inbox.put(Failed(head, cause), len(head))
+
+    def _new_full(self, key: tuple[Lifecycle, State | None, State, str | None]) -> tuple[str, str, str]:
+        """Return what the lines of such moves, written in full, have before the id, behind it, and behind the time."""
+        lifecycle, previous, state, executor = key
+        names = [None if previous is None else previous.name, state.name]
+        parts = (
+            f"{_json(['t', lifecycle.name])[:-1]}, ",
+            f", {_json([executor, flags_of(lifecycle, previous, state)])[1:-1]}, ",
+            f", {_json(names)[1:-1]}, ",
+        )
+        self._full[key] = parts
+        return parts
 
     def _new_move(
         self, lifecycle: Lifecycle, previous: State | None, state: State, executor: str | None, *, plain: bool
