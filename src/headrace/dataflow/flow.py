@@ -3,7 +3,7 @@
 The methods in the sections "messages", "instructions" and "shared steps" are done in the mailbox
 (`headrace.core.mailbox`): one thread at a time, never blocking, and such that each can be done again after it was cut
 short anywhere. What may block or is the user's (callbacks, retry handlers) runs on workers: the executors' threads, and
-the internal pool. Of the user's code only observers and an own dependency resolver run here; both must be quick.
+the pools backstage. Of the user's code only observers and an own dependency resolver run here; both must be quick.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from headrace.journal import JournalReader
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.integration.cli.conftest import Run, Start
+    from tests.integration.cli.conftest import Process, Run, Start
 
 pytestmark = pytest.mark.slow
 
@@ -58,6 +58,13 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def calls_run() -> int:
     return len(Path("ran").read_text().split())
+
+
+def held(started: Start, flow: str) -> Process:
+    """A run of which three results are stored, and one task waits for a line."""
+    process = started("run", flow, "hold")
+    assert [process.line(), process.line()] == ["5\n", "ready\n"]
+    return process
 
 
 def how_it_ended() -> str | None:
@@ -120,8 +127,7 @@ def test_sigterm_lets_what_runs_end_and_the_next_run_does_what_is_left(
     started: Start, headrace: Run, script: Callable[..., str]
 ) -> None:
     flow = script(SQUARES)
-    process = started("run", flow, "hold")
-    assert [process.line(), process.line()] == ["5\n", "ready\n"]
+    process = held(started, flow)
 
     process.send(signal.SIGTERM)
     assert "told to end (SIGTERM): nothing more begins, waiting for 1 running task" in process.error_line()
@@ -137,8 +143,7 @@ def test_a_second_sigterm_ends_at_once_and_leaves_a_run_that_can_be_resumed(
     started: Start, headrace: Run, script: Callable[..., str]
 ) -> None:
     flow = script(SQUARES)
-    process = started("run", flow, "hold")
-    assert [process.line(), process.line()] == ["5\n", "ready\n"]
+    process = held(started, flow)
 
     process.send(signal.SIGTERM)
     assert "told to end" in process.error_line()
@@ -152,8 +157,7 @@ def test_a_second_sigterm_ends_at_once_and_leaves_a_run_that_can_be_resumed(
 
 def test_a_killed_run_can_be_resumed(started: Start, headrace: Run, script: Callable[..., str]) -> None:
     flow = script(SQUARES)
-    process = started("run", flow, "hold")
-    assert [process.line(), process.line()] == ["5\n", "ready\n"]
+    process = held(started, flow)
 
     process.send(signal.SIGKILL)
     process.end()
