@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 import signal
-import threading
 import time
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
 from headrace.cli.progress import Progress
 from headrace.cli.text import count, duration
+from headrace.core.thread import Thread
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -43,7 +43,7 @@ class Reporter:
         self._progress = Progress(name, self.began)
         # Its `put`, unlike any lock, may be called from a signal handler that cut anything short.
         self._asked: SimpleQueue[object] = SimpleQueue()
-        self._thread = threading.Thread(target=self._report, name="headrace-progress", daemon=True)
+        self._thread = Thread(target=self._report, name="headrace-progress")
         self._able = True
 
     def interrupted(self, number: signal.Signals) -> None:

@@ -7,6 +7,8 @@ import threading
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
+from headrace.core.thread import Thread
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -34,7 +36,7 @@ class Keeper:
         self._closed = False
         self._starting = False
         # One; a second only after an interrupt in the very moment in which the first was being started.
-        self._threads: list[threading.Thread] = []
+        self._threads: list[Thread] = []
 
     def wake_at(self, when: float) -> None:
         """Have `wake` called at `when` (monotonic seconds), or earlier; at once if that has passed."""
@@ -63,7 +65,7 @@ class Keeper:
         try:
             self._starting = True
             # Started before it is kept: an interrupt between the two costs an idle thread, not all wakes.
-            thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+            thread = Thread(target=self._run, name=self._name)
             thread.start()
             self._threads.append(thread)
         finally:

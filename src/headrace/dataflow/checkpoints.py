@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
+from headrace.core.thread import Thread
 from headrace.dataflow.checkpoint_dirs import FOLDER, REFERENCE
 from headrace.dataflow.errors import CheckpointError, ConfigurationError
 from headrace.journal import CorruptResultError, JournalError, JournalReader
@@ -181,11 +182,9 @@ class Checkpoints:
         self._referring = threading.RLock()
         self._saving = threading.RLock()
         self._closed = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._thread: Thread | None = None
         if mode == "periodic":
-            self._thread = threading.Thread(
-                target=self._every, args=(period,), name="headrace-checkpoints", daemon=True
-            )
+            self._thread = Thread(target=self._every, args=(period,), name="headrace-checkpoints")
             self._thread.start()
 
     @property

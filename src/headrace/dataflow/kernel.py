@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from headrace.core import HeadraceError
+from headrace.core.thread import Thread
 from headrace.dataflow import current
 from headrace.dataflow.command import CommandCall
 from headrace.dataflow.config import Config, labelled
@@ -469,9 +470,7 @@ def _wait_for(tasks: Iterable[Task], deadline: float | None) -> None:
 
 def _shut_down(executor: LabelledExecutor, deadline: float | None) -> None:
     """Shut an executor down; wait for its threads no longer than the deadline, and tell if that was not enough."""
-    ender = threading.Thread(
-        target=partial(executor.shutdown, cancel_futures=True), name=f"headrace-ends-{executor.label}", daemon=True
-    )
+    ender = Thread(target=partial(executor.shutdown, cancel_futures=True), name=f"headrace-ends-{executor.label}")
     try:
         ender.start()
     except RuntimeError:

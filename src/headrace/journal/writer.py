@@ -14,6 +14,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final, cast
 
 from headrace.core.condition import SmallCondition
+from headrace.core.thread import Thread
 from headrace.journal.errors import JournalError, JournalUnavailable
 from headrace.journal.group import Group, log_checksum
 from headrace.journal.inbox import ITEM_SIZE, Barrier, Failed, Payload
@@ -109,7 +110,7 @@ class Writer:
         #: Notified when there is more room, when writing begins to fail, and at the end.
         self.room = SmallCondition()
         self.ended = False
-        self._thread = threading.Thread(target=self._run_guarded, name="headrace-journal", daemon=True)
+        self._thread = Thread(target=self._run_guarded, name="headrace-journal")
 
     def start(self) -> None:
         """Begin."""

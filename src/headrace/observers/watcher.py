@@ -9,6 +9,7 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from headrace.core.thread import Thread
 from headrace.observers.backlog import BATCH_AT_MOST, Backlog
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class Watcher:
         #: Takes a transition and where the unit is by it. An append: no lock, no waiting.
         self.put = self._backlog.put
         name = f"observes-{type(observer).__name__}"
-        self._thread = threading.Thread(target=self._work, name=name, daemon=True)
+        self._thread = Thread(target=self._work, name=name)
 
     def start(self) -> None:
         """Start the thread, which first tells that the run has begun.
@@ -126,7 +127,7 @@ class Watcher:
         # the time just now. If no thread can be started, the observer is still told.
         name = f"{self._thread.name}-too-slowly"
         with suppress(RuntimeError):
-            threading.Thread(target=self._warn_of_missing, name=name, daemon=True).start()
+            Thread(target=self._warn_of_missing, name=name).start()
 
     def _warn_of_missing(self) -> None:
         logger.warning(

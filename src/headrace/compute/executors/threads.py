@@ -13,6 +13,7 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from headrace.compute.executors.workers import become_worker
+from headrace.core.thread import Thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,7 +66,7 @@ class ThreadPoolExecutor(concurrent.futures.Executor):
         self._prefix = thread_name_prefix or label
         self._running = False
         self._work: SimpleQueue[_Work] = SimpleQueue()
-        self._threads: list[threading.Thread] = []
+        self._threads: list[Thread] = []
         # One token for each thread that waits for work.
         self._idle: deque[None] = deque()
         self._starting = threading.RLock()
@@ -134,7 +135,7 @@ class ThreadPoolExecutor(concurrent.futures.Executor):
         with self._starting:
             if self._running and len(self._threads) < self.max_threads:
                 name = f"{self._prefix}_{len(self._threads)}"
-                thread = threading.Thread(target=_serve, args=(self, self._work, self._idle), name=name, daemon=True)
+                thread = Thread(target=_serve, args=(self, self._work, self._idle), name=name)
                 # Started before it is counted: an interrupt between the two costs a thread too many, not one too few.
                 thread.start()
                 self._threads.append(thread)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from headrace.compute.nursery.descriptors import standard_streams_reserved
 from headrace.core.condition import SmallCondition
+from headrace.core.thread import Thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,7 +45,7 @@ class Reactor:
         self._stopped = False
         self._ended = False
         self._lock = SmallCondition()
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread = Thread(target=self._run, name=name)
 
     def start(self) -> None:
         """Begin. Nothing if it has begun.
@@ -53,8 +54,7 @@ class Reactor:
             RuntimeError: no thread can be started now; it may be tried again.
         """
         with self._lock:
-            if self._thread.ident is None:
-                self._thread.start()
+            self._thread.start()
 
     def post(self, deed: Callable[..., None], *args: object) -> bool:
         """Have a deed done, after those that were posted before. Return False if it has ended, and nothing is done."""

@@ -7,7 +7,6 @@ import os
 import pickle
 import select
 import sys
-import threading
 import time
 import weakref
 from collections import deque
@@ -24,6 +23,7 @@ from headrace.compute.executors.processes.crew import import_path
 from headrace.compute.executors.processes.roster import Roster
 from headrace.compute.executors.processes.timers import Timers
 from headrace.compute.nursery import Born, NotBorn, NurseryLost
+from headrace.core.thread import Thread
 
 if TYPE_CHECKING:
     from headrace.compute.executors.processes.crew import Crew, Worker
@@ -89,7 +89,7 @@ class Loop:
         self._timers = Timers()
         self._poll = select.epoll()
         self._buffer = bytearray(wire.BUFFER_SIZE)
-        self.thread = threading.Thread(target=self._run, name=f"{label}-loop", daemon=True)
+        self.thread = Thread(target=self._run, name=f"{label}-loop")
         _loops.add(self)
 
     # What other threads call
