@@ -8,7 +8,7 @@ SETUP := @scripts/setup
 PARALLEL := --numprocesses=$(shell expr $$(nproc) + 1) --maxprocesses=4 --dist=worksteal
 # They fill and lock disks of their own, which takes root to mount; `make real` has them.
 WITHOUT_MOUNTS := --ignore=tests/integration/crashes/test_disk.py
-FEW := HEADRACE_KILLS=5 HEADRACE_DAMAGES=40
+FEW := HEADRACE_KILLS=5 HEADRACE_DAMAGES=20
 # What is tried at some places, or a few times, in `make test`, is tried at all of them, or often.
 THOROUGH := HEADRACE_THOROUGH=1 HEADRACE_KILLS=200 HEADRACE_DAMAGES=300
 CRASHES := tests/integration/dataflow/test_signals.py tests/integration/dataflow/test_depth.py tests/integration/journal tests/integration/crashes tests/integration/engines/test_killed.py tests/integration/benchmarks
@@ -17,7 +17,7 @@ help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 8
 
 setup: ## Make .venv with what check, test, docs and demo need
-	$(SETUP) dev test docs demo processes metrics tracing
+	$(SETUP) dev test docs demo processes metrics tracing experiments plots
 
 demo: ## Run the example workflow on the standard library's source, and print where its report is
 	$(SETUP) demo processes
@@ -34,13 +34,13 @@ test: setup ## Every test that needs nothing but Python, and the examples of the
 
 real: ## Tests against real servers, installed from Debian (as root)
 	@scripts/install-real-servers
-	$(SETUP) test demo real dask processes postgres
+	$(SETUP) test demo real dask processes postgres experiments plots
 	@$(THOROUGH) $(PYTHON) -m pytest $(PARALLEL) --timeout=600 $(CRASHES)
 	@$(PYTHON) -m pytest tests/real || { status=$$?; \
 	    [ $$status -ne 5 ] || echo 'make real: pytest found no test to run, and that is a failure' >&2; exit $$status; }
 
 bench: ## Measure against Parsl, Ray, Dask and bare pools; writes docs/performance-table.md
-	@VENV=.venv-bench scripts/setup processes bench
+	@VENV=.venv-bench scripts/setup processes bench experiments
 	@.venv-bench/bin/python -m benchmarks
 
 docs: ## Build the documentation into site/

@@ -13,7 +13,7 @@ from tests.integration.crashes.harness import FUTURES, Lineage, Run
 pytestmark = pytest.mark.slow
 
 #: So many cuts; 30 in `make real`.
-CUTS = max(3, int(os.environ.get("HEADRACE_DAMAGES", "0")) // 10)
+CUTS = max(2, int(os.environ.get("HEADRACE_DAMAGES", "0")) // 10)
 
 
 def run_again(lineage: Lineage) -> tuple[Run, set[str]]:

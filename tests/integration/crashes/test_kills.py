@@ -38,7 +38,7 @@ TARGETS = {
 KILLS = math.ceil(int(os.environ.get("HEADRACE_KILLS", "18")) / len(TARGETS))
 
 #: Of so many operations one is tried; each of them in `make real`.
-STEP = 1 if os.environ.get("HEADRACE_THOROUGH") else 29
+STEP = 1 if os.environ.get("HEADRACE_THOROUGH") else 61
 
 pytestmark = pytest.mark.slow
 

@@ -37,7 +37,8 @@ SOURCE = os.path.dirname(headrace.__file__)  # noqa: PTH120 - compared with the 
 
 
 #: Of so many places one is tried; each of them in `make real`.
-STEP = 1 if os.environ.get("HEADRACE_THOROUGH") else 8
+STEP = 1 if os.environ.get("HEADRACE_THOROUGH") else 16
+INTERRUPTS = 200 if os.environ.get("HEADRACE_THOROUGH") else 50
 
 #: After these only, Python looks for signals: on entry to a function, after a call, before a loop's next round.
 LOOKS_FOR_SIGNALS = {"RESUME", "CALL", "CALL_FUNCTION_EX", "CALL_KW", "JUMP_BACKWARD"}
@@ -480,7 +481,8 @@ def test_a_storm_of_signals_that_submit_loses_nothing(run_script: Any) -> None:
 @pytest.mark.slow
 def test_real_interrupts_in_the_middle_of_submits_lose_nothing(run_script: Any) -> None:
     """Where they fall is chance; that every future ends is not."""
-    ended = run_script("""
+    ended = run_script(
+        """
         import random, signal
         from concurrent.futures import wait
         from headrace import Config, DataFlowKernel, join_app
@@ -498,7 +500,7 @@ def test_real_interrupts_in_the_middle_of_submits_lose_nothing(run_script: Any) 
 
             app = join_app(data_flow_kernel=kernel)(lambda: [kernel.submit(int), kernel.submit(int)])
             futures, interrupts = [], 0
-            while interrupts < 200:
+            while interrupts < INTERRUPTS:
                 signal.setitimer(signal.ITIMER_REAL, random.uniform(0.00002, 0.0006))
                 try:
                     at_risk = True
@@ -511,7 +513,8 @@ def test_real_interrupts_in_the_middle_of_submits_lose_nothing(run_script: Any) 
                     at_risk = False
                     interrupts += 1
             print(len(wait(futures, 10).not_done), kernel.submit(int).result(5))
-    """)
+    """.replace("INTERRUPTS", str(INTERRUPTS))
+    )
 
     assert ended.stdout == "0 0\n", ended.stderr
 
