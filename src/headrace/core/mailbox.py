@@ -132,8 +132,8 @@ class Mailbox:
     def ask(self, instruction: Instruction) -> None:
         """Have an instruction obeyed like the scheduler's, after the message that asks for it.
 
-        For an action that waits for nothing: a gate for each would be much for the garbage collector to go through. No
-        `Scheduler.recover` gives it again, so the message must ask again when it is done again.
+        For an action that waits for nothing, and has no gate. No `Scheduler.recover` gives it again, so the message
+        must ask again when it is done again.
         """
         self._outbox.append(instruction)
 

@@ -55,9 +55,14 @@ class Unit:
     def arrive(self, state: State, at: float) -> None:
         """Go on to a state of the same attempt. Can be done again."""
         previous = self.state
-        if self.since is not None and previous not in self.earlier:
-            # First, and over all that follows: `reached` tells the same if an interrupt falls between these lines.
-            self.earlier = (*self.earlier, previous, self.since)
+        earlier = self.earlier
+        # States are compared by identity where that will do: the `==` of an enum that can be ordered is slow.
+        if not earlier:
+            if self.since is not None:
+                # First, and over all that follows: `reached` tells the same if an interrupt falls between these lines.
+                self.earlier = (previous, self.since)
+        elif earlier[-2] is not previous and previous not in earlier[:-2:2]:
+            self.earlier = (*earlier, previous, self.since)
         self.since = at
         self.state = state
 

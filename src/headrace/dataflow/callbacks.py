@@ -25,25 +25,23 @@ class Callbacks:
     def __init__(self, defer: Callable[[Callable[[], None]], None], wake: Callable[[], None]) -> None:
         self._defer = defer
         self._wake = wake
-        self._settled: deque[AppFuture[Any]] = deque()
-
-    def __bool__(self) -> bool:
-        return bool(self._settled)
+        #: Those whose callbacks are still to be called.
+        self.futures: deque[AppFuture[Any]] = deque()
 
     def add(self, future: AppFuture[Any]) -> None:
         """Note a future that has just been settled."""
-        self._settled.append(future)
+        self.futures.append(future)
 
     def call(self) -> None:
         """Call those of one future, here; have those of the others called elsewhere, since one may block for long."""
         with suppress(IndexError):
-            future = self._settled.popleft()
-            if self._settled:
+            future = self.futures.popleft()
+            if self.futures:
                 self._defer(self.call)
             try:
                 future._run_callbacks()  # noqa: SLF001 - a part of the kernel
             except BaseException:
                 # An interrupt: those that were not called yet are called by another thread.
-                self._settled.append(future)
+                self.futures.append(future)
                 self._wake()
                 raise

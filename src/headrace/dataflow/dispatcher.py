@@ -281,6 +281,8 @@ class Dispatcher:
 
     def take_let_go(self) -> list[Slot]:
         """Return the executors that were kept for a task and no longer are: others may wait for their free places."""
+        if not self._let_go:
+            return []
         let_go, self._let_go = self._let_go, []
         return let_go
 

@@ -285,9 +285,14 @@ class AppFuture(_WorkflowFuture[R]):
                 value: R = unsaved.value
                 return value
             self._task.flow.note_wait(self._task)
-        elif self._state == "FINISHED" and self._exception is None:
+            lock = self._made_lock()
+            with lock:
+                if self._state == "PENDING":
+                    lock.wait(timeout)
+        if self._state == "FINISHED" and self._exception is None:
             return self._result  # type: ignore[return-value]  # given, since there is no error
-        return super().result(timeout)
+        # It raises; and as of now, since it has been waited for.
+        return super().result(timeout=0)
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
         """Wait for the task's end; return what it failed with, or None.
@@ -354,13 +359,16 @@ class AppFuture(_WorkflowFuture[R]):
 
         Where nobody has made a lock, `unused` takes its place: nobody who comes later can wait then.
         """
-        was_cut_short = self._lock is unused
-        with unused:
-            lock: SmallCondition | None = self.__dict__.setdefault("_lock", unused)
-            changes = lock is unused and self._become_done(result, error, cancelled=cancelled)
-        if lock is unused:
-            # Else whoever made the one that this is came later, and found the future done.
-            lock = self._late_lock if was_cut_short and changes else None
+        lock = self._lock
+        changes = False
+        if lock is None or lock is unused:
+            was_cut_short = lock is unused
+            with unused:
+                lock = self.__dict__.setdefault("_lock", unused)
+                changes = lock is unused and self._become_done(result, error, cancelled=cancelled)
+            if lock is unused:
+                # Else whoever made the one that this is came later, and found the future done.
+                lock = self._late_lock if was_cut_short and changes else None
         if lock is not None:
             with lock:
                 again = not (self._become_done(result, error, cancelled=cancelled) or changes)

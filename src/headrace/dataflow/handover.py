@@ -50,7 +50,8 @@ class Handover:
         self, task: Task, attempt: int, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> None:
         """Hand one attempt over. Does not block. Raises whatever the executor refuses it with."""
-        func = _within_walltime(task, func)
+        if task.options.walltime is not None:
+            func = _within_walltime(task, func)
         stoppable = self._executor.execute(func, args, kwargs, partial(self._ended, task, attempt))
         if stoppable is not None:
             task.exec_future = stoppable

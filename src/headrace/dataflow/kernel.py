@@ -210,18 +210,19 @@ class DataFlowKernel:
             raise self._closed_error()
         if kwargs:
             options = options_of_call(options, kwargs)
+            inputs = kwargs.get("inputs")
+            if isinstance(inputs, list):
+                # As it is now: the caller may go on appending to it.
+                kwargs = {**kwargs, "inputs": inputs.copy()}
         if options.executors != "all" or options.resources is not None:
             self._flow.check(options)
-        inputs = kwargs.get("inputs") if kwargs else None
-        if isinstance(inputs, list):
-            # As it is now: the caller may go on appending to it.
-            kwargs = {**kwargs, "inputs": inputs.copy()}
         if isinstance(func, CommandCall):
             func = func.at_call()
         future: AppFuture[Any] = AppFuture()
         task = Task(next(self._tids), func, args, kwargs, options, self._flow)
-        # An empty list for each task would be one object more for the garbage collector to look at.
-        task.depends = gather(self._resolver, args, kwargs) or ()
+        if args or kwargs:
+            # An empty list for each task would be one object more for the garbage collector to look at.
+            task.depends = gather(self._resolver, args, kwargs) or ()
         future._task = task  # noqa: SLF001 - a part of the kernel
         task.future = future
         if kwargs:

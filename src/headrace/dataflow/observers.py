@@ -60,7 +60,9 @@ class Observers:
         """Tell all of them. To be done again if it raises."""
         audience = self._audience
         if audience is not None and audience.puts:
-            executor = transition.unit.executor  # type: ignore[attr-defined]  # told of tasks only
+            # One that has just been added had none yet: it may have been launched before this is told.
+            added = transition.previous is None
+            executor = None if added else transition.unit.executor  # type: ignore[attr-defined]  # told of tasks only
             for put in audience.puts:
                 put(transition, executor)
         for callback in self._callbacks:

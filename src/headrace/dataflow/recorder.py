@@ -28,17 +28,27 @@ class Recorder:
 
     def __init__(self, journal: Journal) -> None:
         self._moved = journal.moved
+        self._added = journal.added
         self._unit = journal.unit
         self._edge = journal.edge
         #: To be called by whoever submits; see the journal's.
         self.wait_for_room = journal.wait_for_room
+        #: Whether that would do anything.
+        self.is_behind = journal.is_behind
 
     def seen(self, transition: Transition) -> None:
         """Take note of one move of a task; an observer, called in the mailbox."""
         task: Task = transition.unit  # type: ignore[assignment]  # observers are told of tasks only
         if transition.previous is None:
-            self._introduce(task)
-        elif transition.state is _JOINING:
+            if task.kwargs or task.options.executors != "all":
+                self._introduce(task)
+                self._moved(transition)
+            else:
+                self._added(transition, task.name)
+            if task.depends:
+                self._edges(task, LAUNCH, task.depends)
+            return
+        if transition.state is _JOINING:
             joins = task.joins
             self._edges(task, JOIN, joins if isinstance(joins, list) else (joins,))
         self._moved(transition, task.executor)
@@ -56,8 +66,6 @@ class Recorder:
             )
         else:
             self._unit(task, app=task.name, labels=labels)
-        if task.depends:
-            self._edges(task, LAUNCH, task.depends)
 
     def _edges(self, task: Task, action: str, futures: Iterable[Any]) -> None:
         for future in futures:

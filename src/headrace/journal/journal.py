@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, TypeAlias
 
 from headrace.core import SystemClock
 from headrace.journal.errors import ForkedJournal, JournalClosed, JournalUnavailable
-from headrace.journal.inbox import Barrier, Failed, Inbox, Payload
+from headrace.journal.inbox import MOVE_SIZE, Barrier, Failed, Inbox, Payload, records_in
 from headrace.journal.lines import AT_BASE, ATTEMPTS_AT_MOST, WORDS_AT_MOST, Word, flags_of, ident_of, quote, text_of
 from headrace.journal.opening import open_store
 from headrace.journal.results import Results
@@ -41,6 +41,9 @@ Durable: TypeAlias = "Callable[[BaseException | None], None]"
 #: What stands in a unit's line where a move has its attempt and its time.
 _NO_MOVE: Final = f"00000{AT_BASE}"
 _INT_LIMIT: Final = 2**63
+_INT_LEAST: Final = -(2**63)
+# No earlier time, and no later one, has the digits that the short form has for it.
+_AT_MOST: Final = 8e12
 # Words for units beyond this would be as many as the units: they are written in full.
 _UNIT_WORDS_AT_MOST: Final = 2_000
 
@@ -79,6 +82,7 @@ class Journal:
         self._edges: dict[tuple[str, str, str, frozenset[State | str]], tuple[str, str, str]] = {}
         self._full: dict[tuple[Lifecycle, State | None, State, str | None], tuple[str, str, str]] = {}
         self._units: dict[tuple[str, str, str, str | None, bool], str] = {}
+        self._added: dict[tuple[Lifecycle, str, str, State], tuple[str, str]] = {}
         self._numbers = count(opened.next_word)
         self._closed = False
         self._stalled = False
@@ -177,24 +181,42 @@ class Journal:
         """
         unit, attempt, previous, state, at, cause = transition
         ident = unit.id
-        plain = type(ident) is int and -_INT_LIMIT <= ident < _INT_LIMIT
+        plain = type(ident) is int and _INT_LEAST <= ident < _INT_LIMIT
         head = self._moves.get((unit.lifecycle, previous, state, executor, plain))
         if head is None:
             head = self._new_move(unit.lifecycle, previous, state, executor, plain=plain)
-        if cause is not None or attempt > ATTEMPTS_AT_MOST or at < 0:
+        if cause is not None or attempt > ATTEMPTS_AT_MOST or not 0 <= at < _AT_MOST:
             self._moved_in_full(transition, executor)
         else:
-            # As little formatting as will do: this is most of what a task pays.
             if attempt:
                 head = f"{head[:-5]}{attempt:05d}"
-            line = f'{head}{int(at * 1e6) + AT_BASE}{ident if plain else _quoted(ident)}"'
             inbox = self._inbox
-            inbox.size += len(line) + 64
-            self._items.append(line)
+            inbox.size += MOVE_SIZE
+            self._items.append((head, at, ident if type(ident) is int and plain else _quoted(ident)))
             if inbox.asleep:
                 inbox.ring()
         if durable is not None:
             self.barrier(durable)
+
+    def added(self, transition: Transition, app: str = "") -> None:
+        """Record what a unit is and that it was added: `unit` and `moved` for one of which there is no more to say.
+
+        The same one told twice in a row is recorded once.
+        """
+        unit, attempt, _, state, at, cause = transition
+        ident = unit.id
+        if type(ident) is int and 0 <= ident < _INT_LIMIT and not attempt and 0 <= at < _AT_MOST and cause is None:
+            heads = self._added.get((unit.lifecycle, unit.name, app, state)) or self._new_added(unit, app, state)
+            if heads is not None:
+                inbox = self._inbox
+                inbox.size += MOVE_SIZE
+                # Two lines in one: the second is completed as that of any move.
+                self._items.append((f'{heads[0]}{ident}",\n{heads[1]}', at, ident))
+                if inbox.asleep:
+                    inbox.ring()
+                return
+        self.unit(unit, app=app)
+        self.moved(transition)
 
     def unit(
         self,
@@ -213,7 +235,7 @@ class Journal:
         """
         name, kind = unit.name, unit.lifecycle.name
         ident = unit.id
-        plain = type(ident) is int and -_INT_LIMIT <= ident < _INT_LIMIT
+        plain = type(ident) is int and _INT_LEAST <= ident < _INT_LIMIT
         if labels or stdout is not None or stderr is not None or extra:
             head = None
         else:
@@ -234,8 +256,8 @@ class Journal:
         parts = self._edges.get(key) or self._new_edge(key)
         one, other = unit.id, needs.id
         # Most ids are ordinary numbers, which need no care.
-        ident = one if type(one) is int and -_INT_LIMIT <= one < _INT_LIMIT else _json(ident_of(one))
-        needed = other if type(other) is int and -_INT_LIMIT <= other < _INT_LIMIT else _json(ident_of(other))
+        ident = one if type(one) is int and _INT_LEAST <= one < _INT_LIMIT else _json(ident_of(one))
+        needed = other if type(other) is int and _INT_LEAST <= other < _INT_LIMIT else _json(ident_of(other))
         self._put(f"{parts[0]}{ident}, null, 0, 0, {float(delay)!r}, {parts[1]}{needed}, {parts[2]}")
 
     def result(self, key: str, payload: bytes, *, codec: str = "pickle", durable: Durable | None = None) -> None:
@@ -263,6 +285,10 @@ class Journal:
             self._writer.tell_the_rest()
 
     # --- waiting ------------------------------------------------------------------------------------------------------
+
+    def is_behind(self) -> bool:
+        """Whether too much is waiting to be written, or was until just now: whether `wait_for_room` does anything."""
+        return self._stalled or self._inbox.size >= self._buffer_bytes
 
     def wait_for_room(self) -> None:
         """Wait while too much is waiting to be written. For whoever makes work; never in a mailbox.
@@ -334,7 +360,7 @@ class Journal:
             raise
         late = self._items
         self._refuse(JournalClosed(f"the journal of run {self._run.id} in {self.place} has been closed"))
-        lost += len(late)
+        lost += records_in(late)
         try:
             if not self._writer.ended:
                 # It is inside a call of the system that does not return. Its connection would not return, either.
@@ -377,10 +403,12 @@ class Journal:
 
     def _moved_in_full(self, transition: Transition, executor: str | None) -> None:
         unit, attempt, previous, state, at, cause = transition
+        if not math.isfinite(at):
+            raise ValueError(f"{unit} cannot have moved at {at}")
         key = (unit.lifecycle, previous, state, executor)
         parts = self._full.get(key) or self._new_full(key)
         ident = unit.id
-        plain = type(ident) is int and -_INT_LIMIT <= ident < _INT_LIMIT
+        plain = type(ident) is int and _INT_LEAST <= ident < _INT_LIMIT
         head = f"{parts[0]}{ident if plain else _json(ident_of(ident))}{parts[1]}{attempt}, {float(at)!r}{parts[2]}"
         if cause is None:
             self._put(f"{head}null]")
@@ -416,6 +444,19 @@ class Journal:
         head = self._new_word("u", kind, name, app, 0, executor, plain=plain)
         begin = self._units[key] = f'"{head}{_NO_MOVE}'
         return begin
+
+    def _new_added(self, unit: Unit, app: str, state: State) -> tuple[str, str] | None:
+        """Return how the lines of such a unit, and of its being added, begin; None if the first has no short form."""
+        lifecycle, name = unit.lifecycle, unit.name
+        key = (lifecycle.name, name, app, None, True)
+        head = self._units.get(key) or self._new_unit(key)
+        if head is None:
+            return None
+        move = self._moves.get((lifecycle, None, state, None, True))
+        if move is None:
+            move = self._new_move(lifecycle, None, state, None, plain=True)
+        heads = self._added[lifecycle, name, app, state] = head, move
+        return heads
 
     def _new_edge(self, key: tuple[str, str, str, frozenset[State | str]]) -> tuple[str, str, str]:
         """Return what the lines of such edges have in common: what stands before, between and behind the ids."""

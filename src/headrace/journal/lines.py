@@ -1,7 +1,7 @@
 """How what happens is written down: a line of JSON for each record.
 
-A line is made for every move of every unit, in the middle of a kernel's work, so it is made by one f-string. What the
-moves of many units have in common is a *word*: a number for ``(kind, previous, state, executor, …)``, written once.
+A line is made for every move of every unit, so it is made by one f-string. What the moves of many units have in common
+is a *word*: a number for ``(kind, previous, state, executor, …)``, written once.
 
 ::
 
@@ -38,6 +38,7 @@ __all__ = [
     "cause_text",
     "flags_of",
     "ident_of",
+    "move_line",
     "parse",
     "quote",
     "text_of",
@@ -85,6 +86,11 @@ class Word(NamedTuple):
     def line(self) -> str:
         """Return the line that tells what the word means."""
         return json.dumps(["w", *self])
+
+
+def move_line(head: str, at: float, ident: int | str) -> str:
+    """Return the line of a move in the short form, given how it begins; an id that is a text is quoted already."""
+    return f'{head}{int(at * 1e6) + AT_BASE}{ident}"'
 
 
 def flags_of(lifecycle: Lifecycle, previous: State | None, state: State) -> int:

@@ -1,8 +1,8 @@
 """The thread that writes.
 
 It sleeps until something is told, and then writes whatever has been told by then as one group, again and again until
-nothing is left. While nobody waits for a group it lets one gather for ten milliseconds; as soon as somebody waits it
-does not. So a busy run costs a hundred groups a second, and a durable record one sync.
+nothing is left. While nobody waits for a group, and there is little, it lets one gather for ten milliseconds; once
+somebody waits it does not. So a busy run costs a hundred groups a second, and a durable record one sync.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from headrace.core.condition import SmallCondition
 from headrace.core.thread import Thread
 from headrace.journal.errors import JournalError, JournalUnavailable
 from headrace.journal.group import Group, log_checksum
-from headrace.journal.inbox import ITEM_SIZE, Barrier, Failed, Payload
-from headrace.journal.lines import Word, cause_text, quote
+from headrace.journal.inbox import ITEM_SIZE, MOVE_SIZE, Barrier, Failed, Payload, records_in
+from headrace.journal.lines import Word, cause_text, move_line, quote
 from headrace.journal.results import INLINE_AT_MOST, to_store
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from headrace.core import Clock
     from headrace.journal.group import StoredResult
-    from headrace.journal.inbox import Inbox, Item
+    from headrace.journal.inbox import Inbox, Item, Move
     from headrace.journal.store import OpenedRun, Store
 
 __all__ = ["Writer"]
@@ -123,9 +123,9 @@ class Writer:
         self._inbox.ring()
         self._thread.join(timeout)
         return (
-            sum(len(one.lines) + len(one.results) for one in list(self._pending))
-            + len(self._taken)
-            + len(self._inbox.items)
+            sum(records_in(one.lines) + len(one.results) for one in list(self._pending))
+            + records_in(self._taken)
+            + records_in(self._inbox.items)
         )
 
     @property
@@ -167,6 +167,7 @@ class Writer:
             if self._write(self._pending[0]):
                 self._pending.popleft()
                 self._keep_up()
+                self._gather()
             elif last_attempt:
                 return False
             return True
@@ -186,7 +187,13 @@ class Writer:
             if not inbox.items and not self._closing:
                 inbox.wait(None)
         inbox.asleep = False
-        if not inbox.urgent and not self._closing:
+        self._gather()
+
+    def _gather(self) -> None:
+        """Let more come in while there is something, but not much, and nobody waits for it."""
+        inbox = self._inbox
+        little = len(inbox.items) < _ITEMS_AT_MOST and inbox.size < _BYTES_AT_MOST
+        if inbox.items and little and not inbox.urgent and not self._closing:
             inbox.wait(_GATHER)
 
     # --- from the inbox to groups -------------------------------------------------------------------------------------
@@ -195,7 +202,7 @@ class Writer:
         """Make a group of what is in the inbox. While writing fails, of all that is, so as to tell who waits."""
         items, taken = self._inbox.items, self._taken
         while (items or taken) and (self.failing is not None or not self._pending):
-            self._inbox.urgent = False
+            self._inbox.taking()
             pending = _Pending()
             self._fill(pending)
             if pending.lines or pending.results or pending.callbacks:
@@ -216,16 +223,26 @@ class Writer:
             if isinstance(item, str):
                 pending.size += len(item) + ITEM_SIZE
                 self._add_line(pending, item)
+            elif type(item) is tuple:  # And no `Word`, which is one too.
+                pending.size += MOVE_SIZE
+                self._add_line(pending, move_line(*item))
             else:
                 pending.size += self._fill_other(pending, item)
 
     def _fill_with_lines(self, pending: _Pending, batch: list[Item]) -> bool:
         """Put in a batch that is nothing but lines, all different, as most are: False if this one is not."""
-        if set(map(type, batch)) != {str} or batch[0] == self._last_line or len(set(batch)) != len(batch):
+        kinds = [*map(type, batch)]
+        moves = kinds.count(tuple)
+        if moves + kinds.count(str) < len(batch):
             return False
-        lines = cast("list[str]", batch)
+        told = cast("list[str | Move]", batch)
+        lines = [one if isinstance(one, str) else move_line(*one) for one in told]
+        if lines[0] == self._last_line or len(set(lines)) != len(lines):
+            return False
         pending.lines = lines
-        pending.size = sum(map(len, lines)) + ITEM_SIZE * len(lines)
+        pending.size = MOVE_SIZE * moves
+        if moves < len(lines):
+            pending.size += sum(len(one) + ITEM_SIZE for one in told if isinstance(one, str))
         self._last_line = lines[-1]
         return True
 
@@ -285,7 +302,7 @@ class Writer:
                 run=self._run,
                 seq=self._seq,
                 first=self._line,
-                count=len(pending.lines),
+                count=body.count("\n") + 1 if body else 0,
                 offset=offset,
                 wall=wall,
                 body=body,

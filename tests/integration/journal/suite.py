@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.integration.journal.things import LampState, burn, journal_at, lamp, move, payload_of
 
-from headrace.core import Lifecycle, Unit
+from headrace.core import Lifecycle, Transition, Unit
 from headrace.journal import (
     CorruptResultError,
     Count,
@@ -58,6 +58,57 @@ def test_a_unit_is_where_its_last_move_left_it(place: str) -> None:
     assert (unit.state, unit.attempt, unit.ended, unit.failed) == ("out", 0, True, False)
     assert unit.seconds == pytest.approx(0.5)
     assert unit.executor == "wall"
+
+
+@pytest.mark.parametrize("number", [3, "hall", -3, 2**70])
+def test_a_unit_and_its_being_added_can_be_told_at_once(place: str, number: int | str) -> None:
+    unit = lamp(number, 'the "hall"')
+    with journal_at(place) as journal:
+        journal.added(move(unit, LampState.dark, at=1.5), "light")
+        journal.moved(move(unit, LampState.lit, at=2.0), "wall")
+        journal.added(move(lamp("other"), LampState.dark))
+
+    with JournalReader.open(place) as reader:
+        record, other = reader.units()
+        moves = reader.transitions("lamp", number)
+        counts = {(count.app, count.state, count.number) for count in reader.counters()}
+
+    assert (record.name, record.app, record.state, record.executor) == ('the "hall"', "light", "lit", "wall")
+    assert record.id == (number if number != 2**70 else str(number))
+    assert (other.app, other.state) == ("", "dark")
+    assert [line.state for line in moves] == ["dark", "lit"]
+    assert counts == {("light", "lit", 1), ("", "dark", 1)}
+
+
+def test_many_units_that_are_told_at_once_with_being_added_are_all_there(place: str) -> None:
+    """Also when each has a name of its own, of which not so many are kept; and when they are told twice."""
+    with journal_at(place) as journal:
+        for number in range(2_500):
+            transition = move(lamp(number, f"lamp {number}"), LampState.dark)
+            journal.added(transition, "light")
+            journal.added(transition, "light")
+
+    with JournalReader.open(place) as reader:
+        names = [unit.name for unit in reader.units(limit=3_000)]
+        (count,) = reader.counters()
+        assert len(reader.transitions("lamp", 7)) == 1
+
+    assert names == [f"lamp {number}" for number in range(2_500)]
+    assert count.number == 2_500
+
+
+@pytest.mark.parametrize("at", [float("nan"), float("inf"), float("-inf")])
+def test_a_move_at_no_time_is_refused_where_it_is_told(place: str, at: float) -> None:
+    unit = lamp(1)
+    with journal_at(place) as journal:
+        journal.added(move(unit, LampState.dark), "light")
+        with pytest.raises(ValueError, match="cannot have moved at"):
+            journal.moved(move(unit, LampState.lit, at=at))
+        journal.moved(Transition(unit, 0, LampState.lit, LampState.out, -5.0, None))
+        journal.flush()
+
+    with JournalReader.open(place) as reader:
+        assert [one.monotonic for one in reader.transitions("lamp", 1)] == [1.0, -5.0]
 
 
 def test_moves_read_in_order_with_their_times_and_causes(place: str) -> None:

@@ -157,14 +157,15 @@ def _serve(executor: ThreadPoolExecutor, queue: SimpleQueue[_Work], idle: deque[
     """What each thread does until it is asked to end."""
     become_worker(executor)
     while True:
-        try:
-            work = queue.get_nowait()
-        except Empty:
+        if queue.empty():
             idle.append(None)
             work = queue.get()
             idle.pop()
             # Until just now a submit may have counted on this thread, which has got other work.
             executor._start_threads()  # noqa: SLF001 - a part of it
+        else:
+            # Another thread may be quicker; then this one waits uncounted, and a submit may start one too many.
+            work = queue.get()
         if work is None:
             # For the next thread, whether it has been counted or not.
             queue.put(None)
