@@ -114,6 +114,13 @@ class Reply(Generic[T]):
             self._given = True
             self._latch.release()
 
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait for the answer; False if `timeout` seconds went by first."""
+        given = acquire(self._latch, timeout)
+        if given:
+            self._latch.release()
+        return given
+
     def get(self) -> T:
         """Wait for the answer; return the value or raise the error. To be called once."""
         acquire(self._latch)
