@@ -98,6 +98,30 @@ _PARSL: Final = {
 #: Parsl's own example configurations for one machine; those for named clusters are not here.
 _PARSL_CONFIGS: Final = ("configs.htex_local", "configs.local_threads")
 
+_NEPIS: Final = "headrace.compat.nepi"
+
+#: Likewise for NEPI, from the module that stands for it to its own.
+_NEPI: Final = {
+    "attribute": "execution.attribute",
+    "ec": "execution.ec",
+    "guid": "util.guid",
+    "logger": "util.logger",
+    "netgraph": "util.netgraph",
+    "packages": "execution util",
+    "parallel": "util.parallel",
+    "resource": "execution.resource",
+    "scheduler": "execution.scheduler",
+    "timefuncs": "util.timefuncs",
+    "trace": "execution.trace",
+}
+
+#: Those that draw, or that need more of Headrace than most programs do.
+_NEPI_ON_DEMAND: Final = {
+    "plotter": "util.plotter",
+    "runner": "execution.runner",
+    "serializer": "util.serializer",
+}
+
 #: The stand-ins, by the name of the package.
 FACES: Final[Mapping[str, Face]] = {
     "parsl": Face(
@@ -108,5 +132,13 @@ FACES: Final[Mapping[str, Face]] = {
             **{f"parsl.{name}": f"{_OURS}.{ours}" for ours, names in _PARSL.items() for name in names.split()},
         },
         on_demand={f"parsl.{name}": f"{_OURS}.{name}" for name in _PARSL_CONFIGS},
+    ),
+    "nepi": Face(
+        name="nepi",
+        home=_NEPIS,
+        modules={f"nepi.{name}": f"{_NEPIS}.{ours}" for ours, names in _NEPI.items() for name in names.split()},
+        on_demand={
+            f"nepi.{name}": f"{_NEPIS}.{ours}" for ours, names in _NEPI_ON_DEMAND.items() for name in names.split()
+        },
     ),
 }
