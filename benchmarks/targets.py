@@ -189,6 +189,12 @@ TARGETS: tuple[Target, ...] = (
     AtMost("Without a shell, likewise", 4, "ms", "command-latency", "over_ms", 100, "headrace-argv"),
     AtMost("200 commands with a shell at once, each", 5, "ms", "command-throughput", "ms_per_command", 200),
     AtMost("Without a shell, likewise", 5, "ms", "command-throughput", "ms_per_command", 200, "headrace-argv"),
+    AtMost("A condition is met: the action it holds back, 99th percentile", 5, "ms", "reaction", "p99_ms", 500),
+    AtMost("1 000 resources deployed and started", 50, "ms", "resources", "ms", 1_000),
+    AtMost("A chain of 20 resources of 30 ms", 0.65, "s", "resource-chain", "seconds", 20),
+    AtMost("A timed start while 1 000 resources block, lateness", 2, "ms", "timed", "late_ms", 1_000),
+    AtMost("1 000 resources that wait, processor time", 0.5, "%", "waiting", "cpu_percent", 1_000),
+    AtMost("Two shell commands, the second after the first", 1.2, "s", "shells", "seconds", 2),
     AtMost("A command that prints a gigabyte, growth", 10, "MB", "command-output", "grown_mb", 1_000_000_000),
 )
 

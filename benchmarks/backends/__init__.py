@@ -1,6 +1,7 @@
 """The backends: one module a system and kind of task, each with `open_backend(scratch)`.
 
-That gives a `Backend`, or, of commands and of a run that is looked back on, `Commands` and `History`.
+That gives a `Backend`; or, of commands, of a run that is looked back on, and of experiments, `Commands`, `History`
+and `Experiments`.
 
 A module is imported only in the process that measures it, and names its system by string, so that neither the suite's
 tests nor its type checks need any peer installed.
@@ -42,6 +43,12 @@ _SOURCES: dict[str, dict[str, _Source]] = {
         "parsl": _Source("parsl_threads", {"durable": True}),
     },
     "history": {"headrace": _Source("headrace_history")},
+    "experiments": {
+        "headrace": _Source("headrace_experiments"),
+        "headrace-nojournal": _Source("headrace_experiments", {"journal": False}),
+        "nepi": _Source("nepi_experiments"),
+        "asynciojobs": _Source("asynciojobs_experiments"),
+    },
     "processes": {
         "headrace": _Source("headrace_processes"),
         "futures": _Source("futures_processes"),

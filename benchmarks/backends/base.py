@@ -10,7 +10,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-__all__ = ["PROCESSES", "WORKERS", "Backend", "Commands", "Gate", "History", "Pending", "RootFailed", "View"]
+__all__ = [
+    "PROCESSES",
+    "WORKERS",
+    "Backend",
+    "Commands",
+    "Experiments",
+    "Gate",
+    "History",
+    "Pending",
+    "RootFailed",
+    "View",
+]
 
 #: Threads of every threaded backend.
 WORKERS = 4
@@ -129,3 +140,23 @@ class History:
     """Questions to the record itself, by the figure that says how long the answer took."""
     commands: Mapping[str, View]
     """Questions that are asked by a command, likewise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Experiments:
+    """A system that runs experiments, and what every one of them can be asked to run. Times are seconds."""
+
+    start_many: Callable[[int], float]
+    """Deploys so many resources that do nothing, and starts them once all are ready: how long that takes."""
+    chain: Callable[[int, float], float]
+    """So many resources, each started when the one before has ended, which it does in a given time: how long in all."""
+    close: Callable[[], None]
+    """Stops the system."""
+    reactions: Callable[[int], list[float]] | None = None
+    """So many times: from a resource's end to the first instruction of one that waited for it."""
+    late: Callable[[int, float], list[float]] | None = None
+    """Starts that are due a given time after another's, while others' starts block: lateness."""
+    waiting: Callable[[int, float], float] | None = None
+    """So many resources wait for another, for a while: the processor time of that, as a share of one core."""
+    shells: Callable[[], float] | None = None
+    """``echo; sleep 1`` on this machine, and ``echo`` once it has ended: from deploying to the second's end."""

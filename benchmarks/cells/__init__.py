@@ -6,11 +6,11 @@ table says so.
 
 from __future__ import annotations
 
-from benchmarks.cells import commands, journal, processes, threads
+from benchmarks.cells import commands, experiments, journal, processes, threads
 
 __all__ = ["BACKENDS", "CELLS"]
 
-CELLS = (*threads.CELLS, *journal.CELLS, *processes.CELLS, *commands.CELLS)
+CELLS = (*threads.CELLS, *journal.CELLS, *processes.CELLS, *commands.CELLS, *experiments.CELLS)
 
 #: Every backend's name, those of the first group first.
 BACKENDS = tuple(dict.fromkeys(backend for cell in CELLS for backend in cell.group.columns))

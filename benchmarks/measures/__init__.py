@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias
 
-from benchmarks.measures import commands, journal, pool, tasks
+from benchmarks.measures import commands, experiments, journal, pool, tasks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from benchmarks.backends.base import Backend, Commands
+    from benchmarks.backends.base import Backend, Commands, Experiments
     from benchmarks.measures.common import Figures, Start
 
 __all__ = ["MEASURES", "Measure"]
@@ -37,6 +37,17 @@ def _of_tasks(measure: Callable[[Backend, int], Figures]) -> Measure:
 def _of_commands(measure: Callable[[Commands, int], Figures]) -> Measure:
     def run(start: Start, n: int) -> Figures:
         system: Commands = start()
+        try:
+            return measure(system, n)
+        finally:
+            system.close()
+
+    return run
+
+
+def _of_experiments(measure: Callable[[Experiments, int], Figures]) -> Measure:
+    def run(start: Start, n: int) -> Figures:
+        system: Experiments = start()
         try:
             return measure(system, n)
         finally:
@@ -75,4 +86,10 @@ MEASURES: dict[str, Measure] = {
     "command-latency": _of_commands(commands.latency),
     "command-throughput": _of_commands(commands.throughput),
     "command-output": commands.output,
+    "reaction": _of_experiments(experiments.reaction),
+    "resources": _of_experiments(experiments.many),
+    "resource-chain": _of_experiments(experiments.chain),
+    "timed": _of_experiments(experiments.timed),
+    "waiting": _of_experiments(experiments.waiting),
+    "shells": _of_experiments(experiments.shells),
 }

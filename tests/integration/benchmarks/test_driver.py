@@ -45,9 +45,14 @@ STEP = 1 if os.environ.get("HEADRACE_THOROUGH") else 3
         ("memo", "headrace", 20, {"us_per_hit"}),
         ("resume", "headrace", 20, {"us_per_result", "load_ms"}),
         ("disk", "headrace", 20, {"bytes_per_task", "bytes_per_result"}),
-        ("views", "headrace", 2_000, {figure.key for cell in HISTORIES for figure in cell.figures}),
         ("process-noop", "headrace", 20, {"us_per_task", "us_per_submit"}),
         ("process-replace", "headrace", 1, {"error_ms", "next_ms"}),
+        ("views", "headrace", 2_000, {figure.key for cell in HISTORIES for figure in cell.figures}),
+        ("reaction", "headrace", 20, {"median_ms", "p99_ms"}),
+        ("resources", "headrace-nojournal", 20, {"ms"}),
+        ("resource-chain", "headrace", 3, {"seconds"}),
+        ("timed", "headrace", 20, {"late_ms"}),
+        ("shells", "headrace", 2, {"seconds"}),
     ][::STEP],
 )
 def test_a_sample_gives_the_figures_of_its_cell(
