@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from headrace.core import AllOf, GateCycle, Holds, Move, Reached, Transition
 from headrace.experiments.errors import ExperimentAborted, InvalidAction, ResourceFailed, UnknownResource
-from headrace.experiments.state import ECState, ResourceAction, ResourceState, satisfying
+from headrace.experiments.state import ECState, OnceState, ResourceAction, ResourceState, satisfying
 from headrace.experiments.units import Act, Once, ResourceUnit
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ _BARRIER = "all to be READY"
 #: A resource that failed, or was released, holds up none of those that are deployed with it.
 _SETTLED = ResourceState.at_least(_R.READY)
 _ENDS = frozenset({_R.STOPPED, _R.FINISHED})
+_HAPPENED = frozenset({OnceState.DONE})
 _HAS_BEEN_READY = satisfying(_R.READY)
 _HAS_BEEN_STARTED = satisfying(_R.STARTED)
 
@@ -78,6 +79,8 @@ class Deployment:
             return
         if action == _RELEASE:
             self._stage.overtake(unit, act, unit.manager.release_patience)
+        elif self._stage.move_on(unit, act):
+            pass
         elif not (action == _START and _is_starting(unit, act)):
             self._stage.request(unit, act)
         unit.requested.pop(action, None)
@@ -290,6 +293,16 @@ class Deployment:
         if unit.releasing or self._over or (not asked and not conditions):
             self._stage.unguard(unit, action)
             return
+        if (
+            action == _START
+            and asked
+            and not conditions
+            and unit.barrier is not None
+            and unit.resource_state < _R.READY
+        ):
+            # It waits for this one as well. Of a thousand that do nothing, this is most of the work.
+            self._stage.guard(unit, action, Reached(unit.barrier, _HAPPENED))
+            return
         terms: list[Term] = []
         if action == _DEPLOY:
             terms += [Reached(self._member(guid), _HAS_BEEN_READY) for guid in unit.before_deploy]
@@ -297,7 +310,7 @@ class Deployment:
             # One that runs may be asked to start again: that is when it has ended.
             terms.append(Reached(unit, _ENDS if unit.resource_state is _R.STARTED else _HAS_BEEN_READY))
             if unit.barrier is not None:
-                terms.append(Reached(unit.barrier, {unit.barrier.lifecycle.states.DONE}))  # type: ignore[attr-defined]
+                terms.append(Reached(unit.barrier, _HAPPENED))
         elif action == _STOP:
             # A condition is enough to ask for it, since it takes a start to begin with.
             asked = True
@@ -309,7 +322,8 @@ class Deployment:
 
     @staticmethod
     def _conditions(unit: ResourceUnit, action: str, among: Sequence[Condition] | None = None) -> list[Condition]:
-        return [each for each in (unit.conditions if among is None else among) if each.action.value == action]
+        conditions = unit.conditions if among is None else among
+        return [each for each in conditions if each.action.value == action] if conditions else []
 
     def _name(self, conditions: Iterable[Condition]) -> None:
         for each in conditions:

@@ -128,7 +128,8 @@ class Loader:
         condition = Condition(
             action=what.action, group=what.group, state=what.state, delay=what.delay, need=what.need, when=when
         )
-        manager._declared(one.attribute).check(one.value)  # noqa: SLF001 - a part of it
+        if not done:
+            manager.check_later(one.attribute, one.value)
         self._ec._set_later(manager, one.attribute, one.value, condition, done=done)  # noqa: SLF001 - a part of it
 
     def _predicate(self, place: Place, one: ConditionDescription) -> Predicate | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -97,9 +96,7 @@ class Recovery:
 
     # --- what is done in the new controller ---------------------------------------------------------------------------
 
-    def resume(
-        self, ec: ExperimentController, timeout: float, prepare: Callable[[Any], object] | None = None
-    ) -> None:
+    def resume(self, ec: ExperimentController, timeout: float, prepare: Callable[[Any], object] | None = None) -> None:
         """Go on with the run in a controller that has nothing so far, and has been told of the pasts.
 
         Args:
@@ -308,4 +305,4 @@ def _settle(ec: ExperimentController, unit: ResourceUnit, before: tuple[int, obj
 def set_times(manager: ResourceManager, past: Past) -> None:
     """Have a resource say when it came where."""
     for state, wall in past.walls.items():
-        manager._times[state] = datetime.fromtimestamp(wall).astimezone()  # noqa: SLF001 - a part of it
+        manager._times[state] = wall  # noqa: SLF001 - a part of it

@@ -81,18 +81,16 @@ class ResourceManager(Declares):
         self._values: dict[str, Any] = {}
         self._enabled: set[str] = {name for name, trace in self._traces.items() if trace.enabled}
         self._connections: dict[int, None] = {}
-        #: What the file that it came from calls it, the secrets that are not in there and have not been set since, and
-        #: what is to be set once conditions are met.
+        #: Its name in its file; the secrets that are not in there and were not set since; what is to be set later.
         self._label = ""
         self._missing: set[str] = set()
         self._sets: list[tuple[str, Any, Condition]] = []
-        #: The numbers of those that have been.
         self._sets_done: set[int] = set()
         self._configured = False
         self._unit = ResourceUnit(guid, self.get_rtype(), self)
         self._logger = logging.getLogger(f"headrace.experiments.{self._rtype}")
         #: When it first came to each state (local time); kept over restarts, where the last time counts.
-        self._times: dict[ResourceState, datetime] = {}
+        self._times: dict[ResourceState, float] = {}
 
     # --- what it is ---------------------------------------------------------------------------------------------------
 
@@ -149,7 +147,7 @@ class ResourceManager(Declares):
     @property
     def times(self) -> Mapping[ResourceState, datetime]:
         """When it last came to each state, in local time."""
-        return dict(self._times)
+        return {state: datetime.fromtimestamp(at).astimezone() for state, at in self._times.items()}
 
     @property
     def directory(self) -> Path:
@@ -217,7 +215,8 @@ class ResourceManager(Declares):
         if Flags.Construct in flags:
             raise ReadOnlyAttribute(f"{self}: {attribute.name} is set when the resource is registered, and not later")
         deployed = deployed or "DEPLOY" in self._unit.asked or self.state >= _R.PROVISIONED
-        if Flags.Design in flags and deployed:
+        # A secret that was lost with an earlier controller may be given again.
+        if Flags.Design in flags and deployed and attribute.name not in self._missing:
             raise ReadOnlyAttribute(
                 f"{self}: {attribute.name} may be set before the resource is deployed, and it is {self.state}"
             )
@@ -591,7 +590,7 @@ class ResourceManager(Declares):
 
     def note_move(self, told: Transition) -> None:
         """Take note of a move: when it was."""
-        self._times[ResourceState[told.state.name]] = datetime.fromtimestamp(self._stage.clock.wall()).astimezone()
+        self._times[told.state] = self._stage.clock.wall()  # type: ignore[index]  # of its lifecycle
 
     def __str__(self) -> str:
         return f"{self._rtype} {self._guid}"

@@ -48,6 +48,11 @@ class RunFile:
         self._resting = threading.Event()
         self._begun = False
 
+    @property
+    def begun(self) -> bool:
+        """Whether it was ever written."""
+        return self._begun
+
     def write(self) -> None:
         """Write it now; it is on disk on return, or a warning says why it is not."""
         self._begun = True

@@ -304,7 +304,11 @@ class Saved(Registry):
         """Note that somebody has asked for an action, and how often it had been done before."""
         for unit in units:
             self._asked[unit.manager.guid, action] = done_so_far(unit, action)
-        self._touch()
+        if action == "RELEASE" and self._run_file is not None and self._run_file.begun:
+            # What is being released may be gone by the time that another controller looks for it.
+            self._run_file.write()
+        else:
+            self._touch()
 
     def _kept(self) -> dict[str, Any]:
         place = "" if self._recorder is None else self._recorder.place

@@ -71,9 +71,9 @@ def write(tmp_path: Path) -> Iterator[Callable[..., Path]]:
             del sys.modules[name]
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def entry_point(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], None]:
-    """Have an installed package announce a plug-in."""
+    """Have an installed package announce a plug-in; nobody else does."""
     announced: list[importlib.metadata.EntryPoint] = []
 
     def announce(name: str, value: str) -> None:
