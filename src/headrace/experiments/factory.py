@@ -49,6 +49,9 @@ _SHIPPED: Mapping[str, str] = MappingProxyType(
         "Container": "headrace.experiments.command:Container",
         "linux::Application": "headrace.experiments.linux.application:Application",
         "linux::Node": "headrace.experiments.linux.node:Node",
+        # As older programs for NEPI call them.
+        "LinuxApplication": "headrace.experiments.linux.application:Application",
+        "LinuxNode": "headrace.experiments.linux.node:Node",
         "linux::NetNS": "headrace.experiments.linux.netns:NetNS",
         "linux::Interface": "headrace.experiments.linux.interface:Interface",
         "linux::Link": "headrace.experiments.linux.link:Link",
