@@ -42,6 +42,7 @@ _SOURCES: dict[str, dict[str, _Source]] = {
         "parsl": _Source("parsl_threads", {"durable": True}),
     },
     "history": {"headrace": _Source("headrace_history")},
+    "flood": {"headrace": _Source("headrace_flood")},
     "processes": {
         "headrace": _Source("headrace_processes"),
         "futures": _Source("futures_processes"),
