@@ -37,7 +37,7 @@ logger = logging.getLogger(__name__)
 #: How long a group that nobody waits for may gather.
 _GATHER: Final = 0.010
 # A group is at most so many items, and about so many bytes: no group keeps the interpreter or the database for long. It
-# is more items when four times as many wait: beside busy threads each group costs the same wait for the interpreter.
+# is more items when many wait: beside busy threads each group costs the same wait for the interpreter.
 _ITEMS_AT_MOST: Final = 4096
 _ITEMS_OF_MANY: Final = 16_384
 _BYTES_AT_MOST: Final = 4 << 20
@@ -47,7 +47,7 @@ _BYTES_AT_MOST: Final = 4 << 20
 _LAG_WHEN_IDLE: Final = 0.1
 _LAG_AT_LEAST: Final = 48_000
 _LAG_AT_MOST: Final = 64_000
-# By so many lines at a time.
+# By so many lines at a time, and as many as are written with it.
 _AT_ONCE: Final = 8192
 # How many seconds closing may take for that.
 _LAG_AT_CLOSE: Final = 10.0
@@ -373,11 +373,12 @@ class Writer:
             return 0
         if self._lag.lines + len(pending.lines) < _LAG_AT_LEAST:
             return 0
-        return self._lag.next(_AT_ONCE) or self._seq
+        # More than is added, so that it lags less.
+        return self._lag.next(len(pending.lines) + _AT_ONCE) or self._seq
 
     def _lags(self) -> bool:
-        # Then there is no time for it, or not enough.
-        most = _LAG_AT_MOST if self._inbox.size < self._little else _LAG_AT_LEAST
+        # Before so much waits to be written that there is no time for it: what runs already goes on to tell.
+        most = _LAG_AT_MOST if self._inbox.size < self._little // 2 else _LAG_AT_LEAST
         return self._store.derives and self._lag.lines >= most
 
     def _keep_up(self) -> None:
