@@ -178,6 +178,7 @@ TARGETS: tuple[Target, ...] = (
     AtLeastTimes("The same, against Parsl as it comes", 5, "durable", "us_per_task", "parsl"),
     AtMost("A run of 1 000 000 tasks: the slowest question", 1_000, "ms", "views", "worst_ms", 1_000_000),
     AtMost("The slowest of its commands", 1_000, "ms", "views", "worst_command_ms", 1_000_000),
+    AtMost("A flood of as many, killed: the slowest first look", 1_000, "ms", "flood", "worst_first_ms", 1_000_000),
     AtMostTimes("On processes: no-op, against the bare pool", 1.2, "process-noop", "us_per_task", "futures"),
     AtLeastTimes("The same, against Parsl as it comes", 8, "process-noop", "us_per_task", "parsl"),
     AtLeastTimes("The same, against Parsl bare", 8, "process-noop", "us_per_task", "parsl-nolog"),

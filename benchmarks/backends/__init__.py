@@ -49,6 +49,7 @@ _SOURCES: dict[str, dict[str, _Source]] = {
         "nepi": _Source("nepi_experiments"),
         "asynciojobs": _Source("asynciojobs_experiments"),
     },
+    "flood": {"headrace": _Source("headrace_flood")},
     "processes": {
         "headrace": _Source("headrace_processes"),
         "futures": _Source("futures_processes"),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from benchmarks.model import Cell, Entry, Figure, Group
 
-__all__ = ["CELLS", "HISTORY", "JOURNAL"]
+__all__ = ["CELLS", "FLOOD", "HISTORY", "JOURNAL"]
 
 JOURNAL = Group(
     name="journal",
@@ -17,6 +17,8 @@ JOURNAL = Group(
 )
 
 HISTORY = Group(name="history", title="Looking back", columns={"headrace": "Headrace"}, ratios=())
+
+FLOOD = Group(name="flood", title="The first look after a kill", columns={"headrace": "Headrace"}, ratios=())
 
 _OVERHEAD = (
     Figure("on_us", "each task with a journal", "µs"),
@@ -145,5 +147,21 @@ CELLS: tuple[Cell, ...] = (
             Figure("worst_command_ms", "the slowest of these commands", "ms"),
         ),
         entries=(Entry("headrace", 1_000_000, 1, quick_n=100_000),),
+    ),
+    Cell(
+        name="flood",
+        group=FLOOD,
+        title="1 000 000 no-op tasks submitted at once, killed with SIGKILL when half of them had ended",
+        n=1_000_000,
+        figures=(
+            Figure("first_runs_ms", "`headrace runs`", "ms"),
+            Figure("first_show_ms", "`headrace show`", "ms"),
+            Figure("first_list_ms", "`headrace show --state done`", "ms"),
+            Figure("first_task_ms", "`headrace show last TASK`", "ms"),
+            Figure("first_why_ms", "`headrace why TASK`", "ms"),
+            Figure("first_log_ms", "`headrace log TASK`", "ms"),
+            Figure("worst_first_ms", "the slowest of these", "ms"),
+        ),
+        entries=(Entry("headrace", 1_000_000, 3, quick_n=100_000),),
     ),
 )

@@ -78,6 +78,7 @@ MEASURES: dict[str, Measure] = {
     "resume": journal.resume,
     "disk": journal.size,
     "views": journal.views,
+    "flood": journal.flood,
     "process-noop": _of_tasks(tasks.noop),
     "process-latency": _of_tasks(tasks.latency),
     "process-chain": _of_tasks(tasks.chain),

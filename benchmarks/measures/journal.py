@@ -27,6 +27,7 @@ __all__ = [
     "durable",
     "durable_chain",
     "durable_trip",
+    "flood",
     "memo_hit",
     "overhead",
     "overhead_beside",
@@ -183,6 +184,18 @@ def views(start: Start, n: int) -> Figures:
                 found[name].append(_milliseconds(view))
         figures |= {worst: [max(map(statistics.median, found.values()))], **found}
     return figures
+
+
+def flood(start: Start, n: int) -> Figures:
+    """Times of the first look that is taken at a run of `n` tasks after it was killed, by each of some commands.
+
+    Nothing was closed, and nobody has asked before: each finds what the kill has left. The start of its interpreter is
+    in it. `worst_first_ms` is the longest of them.
+    """
+    history: History = start(tasks=n)
+    history.write()
+    found: Figures = {name: [_milliseconds(view)] for name, view in history.commands.items()}
+    return {"worst_first_ms": [max(max(taken) for taken in found.values())], **found}
 
 
 class _Times(NamedTuple):

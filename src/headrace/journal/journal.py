@@ -288,7 +288,7 @@ class Journal:
 
     def is_behind(self) -> bool:
         """Whether too much is waiting to be written, or was until just now: whether `wait_for_room` does anything."""
-        return self._stalled or self._inbox.size >= self._buffer_bytes
+        return self._stalled or self._writer.lags or self._inbox.size >= self._buffer_bytes
 
     def wait_for_room(self) -> None:
         """Wait while too much is waiting to be written. For whoever makes work; never in a mailbox.
@@ -296,25 +296,25 @@ class Journal:
         Raises:
             JournalUnavailable: there is no room, and writing fails. With ``failure="warn"`` it returns then.
         """
-        size = self._inbox.size
-        if size < self._buffer_bytes or self._writer.is_current_thread:
+        size, writer = self._inbox.size, self._writer
+        if (size < self._buffer_bytes and not writer.lags) or writer.is_current_thread:
             if self._stalled and size < self._buffer_bytes // 2:
                 self._stalled = False
             return
-        if not self._stalled:
+        if size >= self._buffer_bytes and not self._stalled:
             self._stalled = True
             logger.warning(
                 "the journal in %s is behind: %.0f MB wait to be written, and submitting waits for that",
                 self.place,
                 self._inbox.size / 1e6,
             )
-        with self._writer.room:
-            while self._inbox.size >= self._buffer_bytes and not self._writer.ended:
-                if self._writer.failing is not None:
+        with writer.room:
+            while (self._inbox.size >= self._buffer_bytes or writer.lags) and not writer.ended:
+                if writer.failing is not None:
                     break
-                self._writer.room.wait()
+                writer.room.wait()
         if self._inbox.size >= self._buffer_bytes:
-            self._complain(self._writer.failing)
+            self._complain(writer.failing)
 
     def flush(self, timeout: float | None = None) -> None:
         """Wait until all that was recorded before is on disk.

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from headrace.journal.errors import JournalError, JournalUnavailable, NewerSchema, RunTaken
 from headrace.journal.group import FORMAT, log_checksum
-from headrace.journal.projection import INCOMING, LATEST, STEPS
+from headrace.journal.projection import CHANGE_POSTGRES, SKIP, STEPS, TABLES_POSTGRES
 from headrace.journal.schema import MIGRATIONS, VERSION, WORD_COLUMNS
 from headrace.journal.store import OpenedRun
 
@@ -36,7 +36,6 @@ _DIALECT: Final = {
     # An id is "i" and its digits, such that they sort, or "s" and its text.
     "{id}": 'TEXT COLLATE "C"',
     "{key}": 'TEXT COLLATE "C"',
-    "{any}": "TEXT",
     "{no_rowid}": "",
 }
 
@@ -83,9 +82,9 @@ def _bound(statement: str) -> str:
 
 
 _PROJECT: Final = tuple(
-    _bound(statement)
-    for statement in ("TRUNCATE incoming, latest", *_STAGE, *(step.replace(":full", "true") for step in STEPS))
+    _bound(statement) for statement in ("TRUNCATE incoming, latest, change", *_STAGE, *CHANGE_POSTGRES, *STEPS)
 )
+_SKIP: Final = tuple(map(_bound, SKIP))
 
 
 class PostgresStore:
@@ -113,6 +112,8 @@ class PostgresStore:
         self.place = re.sub(r"(//[^:/@]*):[^@/]*@", r"\1@", url)
         self.signing_key = signing_key
         self.files: ResultFiles | None = None
+        #: It is the server's work, but would be waited for.
+        self.derives = False
         self._patience = patience
         self._taken: dict[int, str] = {}
         self._claims: list[str] = []
@@ -148,8 +149,10 @@ class PostgresStore:
                     "(SELECT coalesce(max(number), 0) FROM word WHERE run = %s) FROM log WHERE run = %s",
                     (number, number),
                 ).fetchall()
+                if projected == 0:
+                    self._writer.execute("INSERT INTO summed VALUES (%s, 0) ON CONFLICT DO NOTHING", (number,))
         self._taken[number] = run.id
-        return OpenedRun(number, max(seq, projected) + 1, line, word + 1)
+        return OpenedRun(number, max(seq, projected) + 1, line, word + 1, behind=seq > projected)
 
     def end(self, number: int, ended: float, how: str) -> None:
         """Note that a run has ended; give it up."""
@@ -185,7 +188,7 @@ class PostgresStore:
 
     # --- writing ------------------------------------------------------------------------------------------------------
 
-    def append(self, group: Group, *, sync: bool) -> None:
+    def append(self, group: Group, *, sync: bool, derive_to: int = 0) -> None:  # noqa: ARG002 - see `derives`
         """Write a group."""
         with self._told("write to"):
             self._connected()
@@ -243,8 +246,8 @@ class PostgresStore:
 
     # --- what is derived ----------------------------------------------------------------------------------------------
 
-    def project(self, number: int, lines: int) -> bool:
-        """Bring what is derived up to date by about so many lines; tell whether there was anything to do."""
+    def project(self, number: int, lines: int) -> int:
+        """Bring what is derived up to date by about so many lines; return up to which group it is, 0 if it was so."""
         with self._told("write to"), self._borrowed() as connection, connection.transaction():
             connection.execute("SET LOCAL synchronous_commit = off")
             ((run_id, projected),) = connection.execute(
@@ -259,7 +262,7 @@ class PostgresStore:
                 if group[5] < lines:
                     self._project_one(connection, number, run_id, projected, group[:5])
                     projected = group[0]
-            return bool(groups)
+            return int(projected) if groups else 0
 
     def _project_one(
         self,
@@ -273,9 +276,9 @@ class PostgresStore:
         whole = checksum == log_checksum(run_id, seq, first, offset, body=body.encode(), key=self.signing_key)
         damaged = seq - projected - 1 + (not whole)
         if damaged:
-            connection.execute(
-                "UPDATE run SET projected = %s, damaged = damaged + %s WHERE number = %s", (seq, damaged, number)
-            )
+            skipped = {"run": number, "seq": seq - 1 if whole else seq, "damaged": damaged}
+            for statement in _SKIP:
+                connection.execute(statement, skipped)
         if whole:
             values = {
                 "run": number,
@@ -409,8 +412,8 @@ class PostgresStore:
             connection = self._idle.get_nowait()
         except Empty:
             connection = self._connect()
-            connection.execute(f"CREATE TEMP TABLE {_here(INCOMING)}")
-            connection.execute(f"CREATE TEMP TABLE {_here(LATEST)}")
+            for table in TABLES_POSTGRES:
+                connection.execute(f"CREATE TEMP TABLE {_here(table)}")
         try:
             yield connection
         except BaseException:

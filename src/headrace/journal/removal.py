@@ -57,7 +57,7 @@ def remove_run(store: Store, run: RunRecord, *, results_under: str | None) -> in
             _GROUPS,
         )
         _in_steps(store, _by_key("word", "number"), (number, number), _ROWS)
-        for table in ("slow", "counter"):
+        for table in ("slow", "counter", "duration", "summed"):
             store.execute(f"DELETE FROM {table} WHERE run = ?", (number,))  # noqa: S608 - constants
         # The number may be given again: what another run has a use for must not seem to be from that one.
         store.execute("UPDATE result SET run = 0 WHERE run = ?", (number,))

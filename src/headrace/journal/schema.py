@@ -50,9 +50,21 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
             run INTEGER NOT NULL, kind TEXT NOT NULL, app TEXT NOT NULL, state TEXT NOT NULL, number INTEGER NOT NULL,
             PRIMARY KEY (run, kind, app, state)) {no_rowid}""",
     ),
+    (
+        # When its present attempt began, by the monotonic clock: wall times are not subtracted.
+        "ALTER TABLE unit ADD COLUMN started {real}",
+        """CREATE TABLE duration (
+            run INTEGER NOT NULL, kind TEXT NOT NULL, app TEXT NOT NULL, number INTEGER NOT NULL,
+            total {real} NOT NULL, longest {real} NOT NULL, PRIMARY KEY (run, kind, app)) {no_rowid}""",
+        # Up to which group they are in there: a Headrace that does not know of them may be writing the run still.
+        "CREATE TABLE summed (run INTEGER NOT NULL PRIMARY KEY, seq INTEGER NOT NULL) {no_rowid}",
+        """INSERT INTO duration SELECT run, kind, app, count(*), sum(seconds), max(seconds) FROM unit
+            WHERE seconds > 0 GROUP BY run, kind, app""",
+        "INSERT INTO summed SELECT number, projected FROM run",
+    ),
 )
 
 #: The version that this Headrace writes.
 VERSION: Final = len(MIGRATIONS)
 #: The tables that are derived from the log.
-DERIVED: Final = ("unit", "edge", "counter", "slow")
+DERIVED: Final = ("unit", "edge", "counter", "slow", "duration", "summed")

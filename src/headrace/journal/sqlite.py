@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 import sqlite3
@@ -21,9 +22,10 @@ from typing import TYPE_CHECKING, Any, Final
 from headrace.journal.errors import DamagedStore, JournalUnavailable, RunTaken
 from headrace.journal.group import FORMAT, log_checksum
 from headrace.journal.lease import FileLease, hold, is_held
+from headrace.journal.projection import KNOW_WORDS, SKIP
 from headrace.journal.results import ResultFiles
 from headrace.journal.schema import WORD_COLUMNS
-from headrace.journal.sqlite_file import SQLiteFile, is_damage
+from headrace.journal.sqlite_file import SQLiteFile, code_of, is_damage
 from headrace.journal.store import OpenedRun
 
 if TYPE_CHECKING:
@@ -35,9 +37,14 @@ if TYPE_CHECKING:
 
 __all__ = ["SQLiteStore"]
 
+logger = logging.getLogger(__name__)
+
 # As many results at most are inserted by one statement.
 _ROWS_AT_ONCE: Final = 1024
 _RESULT: Final = "(?, ?, ?, ?, ?, ?, ?, ?)"
+
+# Others have the store: there is no use in trying again at once.
+_OTHERS: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 
 _ORDINARY = re.compile(r"[A-Za-z0-9._-]{1,100}")
 
@@ -65,6 +72,8 @@ class SQLiteStore:
         self.place = str(self.path)
         self.signing_key = signing_key
         self.files: ResultFiles | None = ResultFiles(self.path.with_name(self.path.name + ".results"))
+        #: Until that fails, and to write the log does not.
+        self.derives = True
         self._file = SQLiteFile(self.path, signing_key=signing_key, patience=patience, must_exist=must_exist)
         self._locks = self._file.locks
         self._must_exist = must_exist
@@ -153,27 +162,50 @@ class SQLiteStore:
                 "SELECT coalesce(max(seq), 0), coalesce(max(first + lines), 0) FROM log WHERE run = ?", (number,)
             ).fetchall()
             ((projected,),) = self._writer.execute("SELECT projected FROM run WHERE number = ?", (number,)).fetchall()
+            if projected == 0:
+                self._writer.execute("INSERT OR IGNORE INTO summed VALUES (?, 0)", (number,))
             ((word,),) = self._writer.execute(
                 "SELECT coalesce(max(number), 0) FROM word WHERE run = ?", (number,)
             ).fetchall()
-        return OpenedRun(number, max(seq, projected) + 1, line, word + 1)
+        self._writer.execute("DELETE FROM meaning")
+        self._writer.execute(KNOW_WORDS, (number,))
+        return OpenedRun(number, max(seq, projected) + 1, line, word + 1, behind=seq > projected)
 
     # --- writing ------------------------------------------------------------------------------------------------------
 
-    def append(self, group: Group, *, sync: bool) -> None:
-        """Write a group."""
-        row = (group.run_id, group.run, group.seq, group.first, group.count, group.offset, FORMAT)
-        body = (len(group.body), group.checksum, group.body)
+    def append(self, group: Group, *, sync: bool, derive_to: int = 0) -> None:
+        """Write a group, and derive what is not yet derived up to a group."""
+        row: tuple[Any, ...] = (group.run_id, group.run, group.seq, group.first, group.count, group.offset, FORMAT)
+        row += (len(group.body), group.checksum, group.body)
         with self._told("write to"):
             self._level("FULL" if sync else "NORMAL")
-            if group.words or group.results:
-                with self._transaction():
-                    self._append_words(group)
-                    self._append_results(group)
-                    self._writer.execute(_APPEND, row + body)
+            if derive_to and self.derives:
+                try:
+                    self._append(group, _APPEND_AND_DERIVE, (*row, derive_to))
+                except sqlite3.Error as error:
+                    if code_of(error) in _OTHERS:
+                        raise
+                    # The log is to be written even if there is room for nothing else, or the tables are damaged.
+                    self._append(group, _APPEND, row)
+                    self._stop_deriving(error)
             else:
-                self._writer.execute(_APPEND, row + body)
+                self._append(group, _APPEND, row)
             self._unsynced = not sync
+
+    def _stop_deriving(self, error: sqlite3.Error) -> None:
+        self.derives = False
+        if is_damage(error):
+            self._file.note_damage()
+        logger.warning("nothing more is derived from the log in %s as it is written: %s", self.place, error)
+
+    def _append(self, group: Group, statement: str, row: tuple[Any, ...]) -> None:
+        if group.words or group.results:
+            with self._transaction():
+                self._append_words(group)
+                self._append_results(group)
+                self._writer.execute(statement, row)
+        else:
+            self._writer.execute(statement, row)
 
     def sync(self) -> None:
         """Have all that was appended on disk on return."""
@@ -192,6 +224,7 @@ class SQLiteStore:
                 f"INSERT OR REPLACE INTO word (run, {WORD_COLUMNS}) VALUES {marks}",  # noqa: S608 - constants
                 [value for word in group.words for value in (group.run, *word)],
             )
+            self._writer.execute(KNOW_WORDS, (group.run,))
 
     def _append_results(self, group: Group) -> None:
         rows = [
@@ -216,8 +249,8 @@ class SQLiteStore:
 
     # --- what is derived ----------------------------------------------------------------------------------------------
 
-    def project(self, number: int, lines: int) -> bool:
-        """Bring what is derived up to date by about so many lines of the run; tell whether there was anything to do."""
+    def project(self, number: int, lines: int) -> int:
+        """Bring what is derived up to date by about so many lines; return up to which group it is, 0 if it was so."""
         with self._told("write to"), self._borrowed() as connection:
             ((run_id, projected),) = connection.execute(
                 "SELECT id, projected FROM run WHERE number = ?", (number,)
@@ -237,13 +270,15 @@ class SQLiteStore:
             groups.close()
             if some:
                 self._project_some(connection, number, run_id, some)
-            return bool(some)
+            return some[-1][0] if some else 0
 
     def _project_some(
         self, connection: sqlite3.Connection, number: int, run_id: str, groups: list[tuple[Any, ...]]
     ) -> None:
         connection.execute("BEGIN IMMEDIATE")
         try:
+            connection.execute("DELETE FROM meaning")
+            connection.execute(KNOW_WORDS, (number,))
             ((projected,),) = connection.execute("SELECT projected FROM run WHERE number = ?", (number,)).fetchall()
             for seq, first, offset, checksum, body, _ in groups:
                 if seq <= projected:
@@ -251,10 +286,9 @@ class SQLiteStore:
                 missing = seq - projected - 1
                 whole = checksum == log_checksum(run_id, seq, first, offset, body=body, key=self.signing_key)
                 if missing or not whole:
-                    connection.execute(
-                        "UPDATE run SET projected = ?, damaged = damaged + ? WHERE number = ?",
-                        (seq - 1 if whole else seq, missing + (not whole), number),
-                    )
+                    skipped = {"run": number, "seq": seq - 1 if whole else seq, "damaged": missing + (not whole)}
+                    for statement in SKIP:
+                        connection.execute(statement, skipped)
                 if whole:
                     text = body.decode()
                     connection.execute(
@@ -397,6 +431,8 @@ _APPEND: Final = (
     "INSERT OR REPLACE INTO log (run_id, run, seq, first, lines, wall_offset, format, length, checksum, body) "
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
+
+_APPEND_AND_DERIVE: Final = "INSERT INTO appending VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 
 def _remedy(error: sqlite3.Error) -> str:

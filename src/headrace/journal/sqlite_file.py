@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from headrace.journal.carving import lost_frames
 from headrace.journal.errors import NewerSchema, StoreRefused
 from headrace.journal.lease import lock_in_time, try_lock
-from headrace.journal.projection import INCOMING, LATEST, STAGE_SQLITE, STEPS
+from headrace.journal.projection import CHANGE_SQLITE, STEPS, TABLES_SQLITE
 from headrace.journal.salvage import Findings, find, put, set_aside
 from headrace.journal.schema import DERIVED, MIGRATIONS, VERSION
 
@@ -36,7 +36,6 @@ _DIALECT: Final = {
     "{blob}": "BLOB",
     "{id}": "",
     "{key}": "TEXT",
-    "{any}": "",
     "{no_rowid}": "WITHOUT ROWID",
 }
 
@@ -50,18 +49,29 @@ def _here(statement: str) -> str:
     return statement
 
 
-_OF_GROUP: Final = re.sub(r":([a-z]+(?:_[a-z]+)?)", r'NEW."\1"', ";".join((STAGE_SQLITE, *STEPS)))
+_OF_GROUP: Final = re.sub(r":([a-z]+(?:_[a-z]+)?)", r'NEW."\1"', ";".join((*CHANGE_SQLITE, *STEPS)))
 
 _PROJECT: Final = "\n".join(
     (
-        f"CREATE TEMP TABLE {_here(INCOMING)};",
-        f"CREATE TEMP TABLE {_here(LATEST)};",
+        *(f"CREATE TEMP TABLE {_here(table)};" for table in TABLES_SQLITE),
         "CREATE TEMP VIEW projecting AS",
         """SELECT 0 AS run, 0 AS seq, 0 AS wall_offset, '' AS found_in, '' AS body, 0 AS "full";""",
         "CREATE TEMP TRIGGER project INSTEAD OF INSERT ON projecting",
         "WHEN (SELECT projected FROM run WHERE number = NEW.run) = NEW.seq - 1 BEGIN",
-        "DELETE FROM incoming; DELETE FROM latest;",
         f"{_OF_GROUP}; END;",
+        # To write a group and derive what is not yet derived up to some group, in one statement: for each that Python
+        # does, it gives its interpreter lock up twice.
+        "CREATE TEMP VIEW appending AS",
+        "SELECT '' AS run_id, 0 AS run, 0 AS seq, 0 AS first, 0 AS lines, 0 AS wall_offset, 0 AS format, 0 AS length,",
+        "x'' AS checksum, '' AS body, 0 AS derive_to;",
+        "CREATE TEMP TRIGGER append INSTEAD OF INSERT ON appending BEGIN",
+        "INSERT OR REPLACE INTO log (run_id, run, seq, first, lines, wall_offset, format, length, checksum, body)",
+        "VALUES (NEW.run_id, NEW.run, NEW.seq, NEW.first, NEW.lines, NEW.wall_offset, NEW.format, NEW.length,",
+        "NEW.checksum, NEW.body);",
+        "INSERT INTO projecting SELECT run, seq, wall_offset, ' ' || seq, '[' || body || ']',",
+        "substr(body, 1, 1) = '[' OR instr(body, char(10) || '[') > 0 FROM log",
+        "WHERE run = NEW.run AND seq > (SELECT projected FROM run WHERE number = NEW.run) AND seq <= NEW.derive_to",
+        "ORDER BY seq; END;",
     )
 )
 
@@ -73,6 +83,7 @@ _TRIED: Final = (
     "SELECT position, run_id, run, seq, first, lines, wall_offset, format, length, checksum, body FROM log",
     "SELECT key, codec, length, checksum, place, payload, run, stored_at FROM result WHERE key = ''",
     "INSERT INTO projecting VALUES (0, 0, 0, '', '', 0)",
+    "INSERT INTO appending VALUES ('', 0, 0, 0, 0, 0, 0, 0, x'', '', 0)",
     "INSERT INTO run (id) VALUES ('') ON CONFLICT (id) DO NOTHING",
 )
 
@@ -125,7 +136,7 @@ class SQLiteFile:
         return connection
 
     def connect(self) -> sqlite3.Connection:
-        """Return one more connection, which can `project`."""
+        """Return one more connection, which can `project` and `append`."""
         connection = self._connection(self.path)
         connection.executescript(_PROJECT)
         return connection
@@ -273,6 +284,7 @@ class SQLiteFile:
             for table in DERIVED:
                 connection.execute(f"DELETE FROM {table}")  # noqa: S608 - a constant
             connection.execute("UPDATE run SET projected = 0, damaged = 0")
+            connection.execute("INSERT INTO summed SELECT number, 0 FROM run")
         connection.execute("COMMIT")
         return groups, results
 
@@ -285,9 +297,9 @@ class SQLiteFile:
                 _check_verdict(verdict)
                 (self.locks / "damaged").unlink(missing_ok=True)
             self._migrate(connection)
+            connection.executescript(_PROJECT)
             if check:
                 # Every table and column has its name.
-                connection.executescript(_PROJECT)
                 connection.execute("BEGIN IMMEDIATE")
                 connection.execute("ROLLBACK")
                 for statement in _TRIED:

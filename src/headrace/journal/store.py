@@ -24,6 +24,8 @@ class OpenedRun(NamedTuple):
     next_seq: int
     next_line: int
     next_word: int
+    #: Whether anything in its log has not been derived from yet.
+    behind: bool = False
 
 
 class Store(Protocol):
@@ -39,6 +41,8 @@ class Store(Protocol):
     signing_key: bytes
     #: Where results go that are too large for a row; None: rows hold them all.
     files: ResultFiles | None
+    #: Whether `append` can derive, too.
+    derives: bool
 
     def begin(self, run: RunRecord) -> OpenedRun:
         """Take the run for writing. Raises `RunTaken` while another writer has it."""
@@ -48,16 +52,23 @@ class Store(Protocol):
         """Note, on disk, that a run has ended; give it up."""
         ...
 
-    def append(self, group: Group, *, sync: bool) -> None:
-        """Write a group: all of it or nothing. With `sync` it is on disk on return, and so is all before it."""
+    def append(self, group: Group, *, sync: bool, derive_to: int = 0) -> None:
+        """Write a group: all of it or nothing. With `sync` it is on disk on return, and so is all before it.
+
+        Where that is cheap (`derives`), also bring up to date what is derived, up to the group of the number
+        `derive_to`. All groups up to that must have been written by this store, so that they are known to be whole.
+        """
         ...
 
     def sync(self) -> None:
         """Have all that was appended on disk on return."""
         ...
 
-    def project(self, number: int, lines: int) -> bool:
-        """Bring what is derived up to date by about so many lines of the run; tell whether there was anything to do."""
+    def project(self, number: int, lines: int) -> int:
+        """Bring what is derived up to date by about so many lines of the run, unless somebody else does.
+
+        Return the number of the group up to which it is now; 0 if there was nothing to do.
+        """
         ...
 
     def query(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:

@@ -11,6 +11,7 @@ import logging
 import threading
 from collections import deque
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Final, cast
 
 from headrace.core.condition import SmallCondition
@@ -18,6 +19,7 @@ from headrace.core.thread import Thread
 from headrace.journal.errors import JournalError, JournalUnavailable
 from headrace.journal.group import Group, log_checksum
 from headrace.journal.inbox import ITEM_SIZE, MOVE_SIZE, Barrier, Failed, Payload, records_in
+from headrace.journal.lag import Lag
 from headrace.journal.lines import Word, cause_text, move_line, quote
 from headrace.journal.results import INLINE_AT_MOST, to_store
 
@@ -35,13 +37,18 @@ logger = logging.getLogger(__name__)
 
 #: How long a group that nobody waits for may gather.
 _GATHER: Final = 0.010
-# A group is at most so many items, and about so many bytes: no group keeps the interpreter or the database for long.
+# A group is at most so many items, and about so many bytes: no group keeps the interpreter or the database for long. It
+# is more items when many wait: beside busy threads each group costs the same wait for the interpreter.
 _ITEMS_AT_MOST: Final = 4096
+_ITEMS_OF_MANY: Final = 16_384
 _BYTES_AT_MOST: Final = 4 << 20
-# What is derived is brought up to date when nothing was told for so many seconds; and while there is much to write,
-# when it lags so many lines behind, by so many lines at a time. A reader does what is left.
+# What is derived is brought up to date when nothing was told for so many seconds; and as groups are written, once it
+# lags so many lines behind. A reader does what is left: for as many lines as it may lag behind before whoever makes
+# work waits, that takes a quarter of a second.
 _LAG_WHEN_IDLE: Final = 0.1
-_LAG_AT_MOST: Final = 100_000
+_LAG_AT_LEAST: Final = 48_000
+_LAG_AT_MOST: Final = 64_000
+# By so many lines at a time, and as many as are written with it.
 _AT_ONCE: Final = 8192
 # How many seconds closing may take for that.
 _LAG_AT_CLOSE: Final = 10.0
@@ -53,7 +60,7 @@ _RETRY_AT_MOST: Final = 5.0
 class _Pending:
     """What will be one group: lines, results, and who waits for them."""
 
-    __slots__ = ("callbacks", "group", "lines", "results", "size", "words")
+    __slots__ = ("callbacks", "derive_to", "group", "lines", "results", "size", "words")
 
     def __init__(self) -> None:
         self.lines: list[str] = []
@@ -63,6 +70,8 @@ class _Pending:
         self.size = 0
         #: Made when it is first written, so that to write it again writes the same.
         self.group: Group | None = None
+        #: Up to which group its store was asked to derive with it; 0: not at all.
+        self.derive_to = 0
 
 
 class Writer:
@@ -101,13 +110,15 @@ class Writer:
         # What has been taken out of the inbox and is in no group yet, and the groups that are not written yet.
         self._taken: deque[Item] = deque()
         self._pending: deque[_Pending] = deque()
-        self._behind = 0
+        self._lag = Lag(opened)
         self._last_line = ""
         self._closing = False
         self._delay = _RETRY_FIRST
         #: What the last attempt to write raised; None when it did not.
         self.failing: JournalError | None = None
-        #: Notified when there is more room, when writing begins to fail, and at the end.
+        #: Whether what is derived lags so far behind that whoever makes work is to wait.
+        self.lags = False
+        #: Notified when there is more room or less lag, when writing begins to fail, and at the end.
         self.room = SmallCondition()
         self.ended = False
         self._thread = Thread(target=self._run_guarded, name="headrace-journal")
@@ -173,7 +184,7 @@ class Writer:
             return True
         if self._closing and not self._inbox.items:
             deadline = self._clock.monotonic() + _LAG_AT_CLOSE
-            while self._behind >= _LAG_AT_MOST and self._clock.monotonic() < deadline:
+            while self._lag.lines >= _LAG_AT_MOST and self._clock.monotonic() < deadline:
                 self._project(_AT_ONCE)
             return False
         self._sleep()
@@ -182,7 +193,8 @@ class Writer:
     def _sleep(self) -> None:
         inbox = self._inbox
         inbox.asleep = True
-        if not inbox.items and not self._closing and not inbox.wait(_LAG_WHEN_IDLE if self._behind else None):
+        pause = (0 if self.lags else _LAG_WHEN_IDLE) if self._lag.lines else None
+        if not inbox.items and not self._closing and not inbox.wait(pause):
             self._project_all()
             if not inbox.items and not self._closing:
                 inbox.wait(None)
@@ -213,8 +225,9 @@ class Writer:
     def _fill(self, pending: _Pending) -> None:
         taken = self._taken
         if not taken:
-            take = self._inbox.items.popleft
-            batch = [take() for _ in range(min(len(self._inbox.items), _ITEMS_AT_MOST))]
+            take, waiting = self._inbox.items.popleft, len(self._inbox.items)
+            most = _ITEMS_AT_MOST if waiting < 4 * _ITEMS_AT_MOST else _ITEMS_OF_MANY
+            batch = [take() for _ in range(min(waiting, most))]
             if self._fill_with_lines(pending, batch):
                 return
             taken.extend(batch)
@@ -283,14 +296,15 @@ class Writer:
         return True
 
     def _append(self, pending: _Pending) -> None:
-        sync = bool(pending.callbacks)
+        pending.derive_to = self._derive_to(pending)
+        append = partial(self._store.append, sync=bool(pending.callbacks), derive_to=pending.derive_to)
         if any(len(each.payload) > INLINE_AT_MOST for each in pending.results.values()):
             with self._store.new_files():
                 # Made again if it was made before: a sweep may have come in between.
                 pending.group = None
-                self._store.append(self._group(pending), sync=sync)
+                append(self._group(pending))
         else:
-            self._store.append(self._group(pending), sync=sync)
+            append(self._group(pending))
 
     def _group(self, pending: _Pending) -> Group:
         if pending.group is None:
@@ -322,11 +336,14 @@ class Writer:
         if group is not None:
             self._seq += 1
             self._line += group.count
-            self._behind += group.count
+            self._lag.add(group.seq, group.count)
+            if pending.derive_to and self._store.derives:
+                self._lag.derived(pending.derive_to)
         if self.failing is not None:
             logger.warning("the journal in %s can be written again; nothing is missing", self._store.place)
             self.failing = None
         self._tell(pending, None)
+        self.lags = self._lags()
         with self.room:
             self._inbox.freed(pending.size, all_of_it=len(self._pending) == 1)
             self.room.notify_all()
@@ -367,20 +384,45 @@ class Writer:
 
     # --- what is derived ----------------------------------------------------------------------------------------------
 
+    def _derive_to(self, pending: _Pending) -> int:
+        """Up to which group to derive as this one is written; 0: not at all."""
+        # Nobody waits for this: so it never holds up much that is to be written.
+        if not self._store.derives or not self._lag.known or self._inbox.size >= self._little:
+            return 0
+        if self._lag.lines + len(pending.lines) < _LAG_AT_LEAST:
+            return 0
+        # More than is added, so that it lags less.
+        return self._lag.next(len(pending.lines) + _AT_ONCE) or self._seq
+
+    def _lags(self) -> bool:
+        # Before so much waits to be written that there is no time for it: what runs already goes on to tell.
+        most = _LAG_AT_MOST if self._inbox.size < self._little // 2 else _LAG_AT_LEAST
+        return self._store.derives and self._lag.lines >= most
+
     def _keep_up(self) -> None:
-        # Nobody waits for this: so it never holds up what is to be written.
-        if self._behind >= _LAG_AT_MOST and self._inbox.size < self._little:
-            self._project(_AT_ONCE)
+        """Derive what could not be derived as it was written: on a server, or what an earlier writer has left."""
+        if self._store.derives and self._lag.known:
+            return
+        if self._store.derives:
+            # More than is told meanwhile, so that this comes to an end.
+            least, lines = _AT_ONCE, 4 * _AT_ONCE
+        else:
+            least, lines = _LAG_AT_MOST, _AT_ONCE
+        if self._lag.lines >= least and self._inbox.size < self._little:
+            self._project(lines)
 
     def _project_all(self) -> None:
-        while self._behind and not self._inbox.items and not self._closing:
+        while self._lag.lines and not self._inbox.items and not self._closing:
             self._project(_AT_ONCE)
 
     def _project(self, lines: int) -> None:
         """Nothing depends on it: whoever reads does what is left."""
         try:
-            left = self._store.project(self._run, lines)
-            self._behind = max(1, self._behind - lines) if left else 0
+            self._lag.derived(self._store.project(self._run, lines))
         except Exception as error:  # noqa: BLE001 - see above
             logger.warning("%s; its readers will see to what is derived from the log", error)
-            self._behind = 0
+            self._lag.forget()
+        if self.lags and not self._lags():
+            self.lags = False
+            with self.room:
+                self.room.notify_all()

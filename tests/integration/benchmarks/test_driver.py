@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from benchmarks.cells.journal import CELLS, HISTORY
+from benchmarks.cells.journal import CELLS, FLOOD, HISTORY
 
 pytestmark = [
     pytest.mark.slow,
@@ -17,6 +17,7 @@ pytestmark = [
 ]
 
 HISTORIES = [cell for cell in CELLS if cell.group is HISTORY]
+FLOODS = [cell for cell in CELLS if cell.group is FLOOD]
 ROOT = Path(__file__).resolve().parents[3]
 
 
@@ -45,6 +46,7 @@ STEP = 1 if os.environ.get("HEADRACE_THOROUGH") else 3
         ("memo", "headrace", 20, {"us_per_hit"}),
         ("resume", "headrace", 20, {"us_per_result", "load_ms"}),
         ("disk", "headrace", 20, {"bytes_per_task", "bytes_per_result"}),
+        ("flood", "headrace", 2_000, {figure.key for cell in FLOODS for figure in cell.figures}),
         ("process-noop", "headrace", 20, {"us_per_task", "us_per_submit"}),
         ("process-replace", "headrace", 1, {"error_ms", "next_ms"}),
         ("views", "headrace", 2_000, {figure.key for cell in HISTORIES for figure in cell.figures}),

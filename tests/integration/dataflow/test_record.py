@@ -171,9 +171,9 @@ def test_submitting_waits_while_the_disk_is_far_behind(
     monkeypatch.setattr(journal, "_buffer_bytes", 200_000)
     write = SQLiteStore.append
 
-    def slow(store: SQLiteStore, group: Any, *, sync: bool) -> None:
+    def slow(store: SQLiteStore, group: Any, **how: Any) -> None:
         seen.append(journal.waiting_bytes)
-        write(store, group, sync=sync)
+        write(store, group, **how)
 
     monkeypatch.setattr(SQLiteStore, "append", slow)
     for _ in range(5_000):

@@ -86,13 +86,13 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[Disk]:
     held.go.set()
     write = SQLiteStore.append
 
-    def append(store: SQLiteStore, group: Any, *, sync: bool) -> None:
+    def append(store: SQLiteStore, group: Any, **how: Any) -> None:
         if group.results:
             held.reached.set()
             assert held.go.wait(WAIT)
             if held.error is not None:
                 raise held.error
-        write(store, group, sync=sync)
+        write(store, group, **how)
 
     monkeypatch.setattr(SQLiteStore, "append", append)
     yield held

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import threading
+from itertools import count
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from tests.integration.journal.replay import STORIES, Ways, check_against_replay, tell
 from tests.integration.journal.things import LampState, burn, journal_at, lamp, move, payload_of
 
 from headrace.core import Lifecycle, Transition, Unit
@@ -23,6 +26,8 @@ from headrace.journal import (
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+_stories = count()
 
 
 def test_what_a_unit_is_reads_as_it_was_told(place: str) -> None:
@@ -591,3 +596,23 @@ def test_a_name_is_had_by_one_journal_at_a_time(place: str) -> None:
     ):
         Journal.open(place, RunRecord.here(), claim="lineage-1")
     Journal.open(place, RunRecord.here(), claim="lineage-1").close()
+
+
+@pytest.mark.slow
+@settings(
+    max_examples=100,
+    deadline=None,
+    # All examples have one store and one patch: each is a run of its own in it.
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(story=STORIES, way=Ways)
+def test_what_is_derived_is_what_the_log_says_however_it_is_derived(
+    place: str, story: list[tuple[object, ...]], way: str
+) -> None:
+    run = f"story-{next(_stories)}"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("headrace.journal.writer._LAG_AT_LEAST", 0)
+        tell(place, run, story, way)
+
+    with JournalReader.open(place) as reader:
+        check_against_replay(reader, run)

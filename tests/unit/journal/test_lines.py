@@ -31,11 +31,12 @@ class Memory:
     place = "memory"
     signing_key = b""
     files = None
+    derives = False
 
     def __init__(self) -> None:
         self.groups: list[Group] = []
 
-    def append(self, group: Group, **_: bool) -> None:
+    def append(self, group: Group, **_: int) -> None:
         self.groups.append(group)
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - nothing else is asked of it here

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from headrace.core import SystemClock
+from headrace.core.thread import Thread
 from headrace.journal.inbox import MOVE_SIZE, Inbox
 from headrace.journal.store import OpenedRun
 from headrace.journal.writer import Writer
@@ -24,13 +24,14 @@ class Notes:
 
     place = "nowhere"
     signing_key = b""
+    derives = True
 
     def __init__(self) -> None:
         self.groups: list[Group] = []
         self.meanwhile: Callable[[], None] = lambda: None
 
-    def append(self, group: Group, *, sync: bool) -> None:
-        del sync
+    def append(self, group: Group, *, sync: bool, derive_to: int = 0) -> None:
+        del sync, derive_to
         self.groups.append(group)
         self.meanwhile()
 
@@ -162,7 +163,7 @@ def test_bells_that_were_rung_for_what_has_been_taken_out_are_not_heard_later() 
 def test_a_writer_that_ends_early_says_how_many_records_it_has_not_written() -> None:
     inbox, notes = Inbox(), Notes()
     writer = writer_of(inbox, notes)
-    writer._thread = threading.Thread()
+    writer._thread = Thread(target=lambda: None, name="ends at once")
     writer.start()
     inbox.put(('"u1",\n"m', 2.5, 1), 0)
     inbox.put('"b"', 3)
