@@ -19,7 +19,7 @@ from headrace.experiments import (
     ResourceState,
     Types,
 )
-from headrace.experiments.errors import DescriptionError, ExperimentError, ResourceLost
+from headrace.experiments.errors import DescriptionError, ExperimentError, ReadOnlyAttribute, ResourceLost
 from headrace.journal import JournalReader
 from headrace.testing import VirtualClock
 
@@ -399,6 +399,25 @@ def test_what_was_given_up_is_not_gone_on_with(desk: Desk) -> None:
     assert ec.state(other) is R.READY
     assert started(other) == 0
     assert ec.release(timeout=10)
+
+
+def test_secrets_are_given_again_before_resources_are_looked_for(desk: Desk) -> None:
+    ec = desk.make()
+    one = ec.register_resource("Thing", password="hunter2")  # noqa: S106 - made up
+    ec.deploy()
+    assert eventually(ec, one, R.STARTED)
+    desk.die()
+    told: list[object] = []
+
+    def prepare(ec: ExperimentController) -> None:
+        told.append(("recover" in dict(Thing.calls).values(), ec.state(one)))
+        ec.set(one, "password", "hunter2")
+
+    ec = desk.recover(prepare=prepare)
+    assert told == [(False, R.STARTED)]
+    assert ec.get(one, "password") == "hunter2"
+    with pytest.raises(ReadOnlyAttribute):
+        ec.set(one, "password", "hunter3")
 
 
 def test_a_run_whose_controller_lives_is_left_alone(desk: Desk) -> None:
