@@ -12,7 +12,8 @@ from typing import Annotated
 import typer
 
 from headrace import __version__
-from headrace.cli.history.commands import register
+from headrace.cli.experiment.commands import register as register_experiments
+from headrace.cli.history.commands import register as register_history
 from headrace.cli.request import RunRequest
 
 __all__ = ["app", "parse"]
@@ -114,6 +115,9 @@ def _run(
     parsl: Annotated[
         bool, typer.Option("--parsl", help="Run a script that is written for Parsl: `import parsl` gives Headrace.")
     ] = False,
+    nepi: Annotated[
+        bool, typer.Option("--nepi", help="Run a script that is written for NEPI: `import nepi` gives Headrace.")
+    ] = False,
     resume: Annotated[
         str | None,
         typer.Option(metavar="RUN", show_default=False, help="Resume this run, not the last one of the same script."),
@@ -153,6 +157,7 @@ def _run(
         progress=not (quiet or no_progress),
         allow_failures=allow_failures,
         parsl=parsl,
+        nepi=nepi,
         # Parsl resumes nothing unless it is told to.
         resume=resume or (None if fresh or parsl else "last"),
         drain=drain,
@@ -174,4 +179,5 @@ def _doctor(
     context.obj.code = doctor(as_json=as_json)
 
 
-register(app)
+register_history(app)
+register_experiments(app)

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from headrace import __version__
 from headrace.cli.checkup import check, installed_version, why_not_importable
+from headrace.cli.tools import tools
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from headrace.cli.checkup import Checkup, Part
+    from headrace.cli.tools import Tool
 
 __all__ = ["as_lines", "as_values", "doctor"]
 
@@ -35,12 +37,13 @@ def doctor(*, as_json: bool = False) -> int:
         return 1
     requires, extras = about.get_all("Requires-Dist") or [], about.get_all("Provides-Extra") or []
     found = check(_PACKAGE, requires, extras, installed_version, why_not_importable)
-    text = json.dumps(as_values(found), indent=2) if as_json else "\n".join(as_lines(found))
+    programs = tools()
+    text = json.dumps(as_values(found, programs), indent=2) if as_json else "\n".join(as_lines(found, programs))
     sys.stdout.write(f"{text}\n")
     return 0 if found.core.ok else 1
 
 
-def as_lines(found: Checkup) -> Iterator[str]:
+def as_lines(found: Checkup, programs: Sequence[Tool] = ()) -> Iterator[str]:
     """Yield the report for people."""
     yield f"headrace {__version__}"
     yield f"{platform.python_implementation()} {platform.python_version()} on {platform.platform()}"
@@ -53,9 +56,17 @@ def as_lines(found: Checkup) -> Iterator[str]:
     if missing:
         yield ""
         yield "An extra that is not installed is no error: install it when you need it."
+    if programs:
+        yield ""
+        yield "Programs that experiments use, on this machine; other hosts of an experiment need their own:"
+        width = max(len(tool.name) for tool in programs)
+        for tool in programs:
+            there = tool.path or f"not here (Debian's package {tool.package})"
+            yield f"  {'ok' if tool.path else '-':7}  {tool.name:{width}}  {there}"
+            yield from _wrapped(f"for {tool.gives}", " " * (width + 13))
 
 
-def as_values(found: Checkup) -> dict[str, Any]:
+def as_values(found: Checkup, programs: Sequence[Tool] = ()) -> dict[str, Any]:
     """Return the report for programs."""
     return {
         "headrace": __version__,
@@ -67,6 +78,7 @@ def as_values(found: Checkup) -> dict[str, Any]:
         "platform": platform.platform(),
         "core": _part_values(found.core),
         "extras": {part.extra: _part_values(part) for part in found.extras},
+        "programs": {tool.name: {"path": tool.path, "gives": tool.gives, "package": tool.package} for tool in programs},
     }
 
 

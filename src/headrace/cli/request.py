@@ -29,3 +29,5 @@ class RunRequest:
     drain: float | None = None
     #: Stand in for Parsl: ``import parsl`` gives Headrace's own objects.
     parsl: bool = False
+    #: Stand in for NEPI: ``import nepi`` likewise.
+    nepi: bool = False

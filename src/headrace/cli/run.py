@@ -96,16 +96,17 @@ def _drain(request: RunRequest, watch: Watch, reporter: Reporter, number: signal
 def _program(request: RunRequest) -> Program:
     kind = ModuleProgram if request.is_module else ScriptProgram
     program = kind(request.target, request.arguments)
-    if request.parsl:
-        _stand_in_for_parsl()
+    for name, wanted in (("parsl", request.parsl), ("nepi", request.nepi)):
+        if wanted:
+            _stand_in_for(name)
     return program
 
 
-def _stand_in_for_parsl() -> None:
+def _stand_in_for(name: str) -> None:
     from headrace.compat import AlreadyImportedError, install  # noqa: PLC0415 - most runs have no use for it
 
     try:
-        install("parsl")
+        install(name)
     except AlreadyImportedError as error:
         raise UnusableError(str(error)) from error
 

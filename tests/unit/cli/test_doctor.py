@@ -9,6 +9,7 @@ import pytest
 from headrace.cli.checkup import Checkup, check
 from headrace.cli.doctor import as_lines, as_values
 from headrace.cli.requirement import Requirement, parse_requirement
+from headrace.cli.tools import TOOLS, find_program, tools
 
 REQUIRES = [
     "rich>=13.7",
@@ -140,3 +141,30 @@ def test_the_report_for_programs_has_the_same() -> None:
         {"name": "rich", "needed": "rich>=13.7", "installed": "14", "problem": None}
     ]
     assert values["extras"]["dask"]["ok"] is False
+
+
+def test_programs_are_reported_with_what_each_gives_whether_they_are_there_or_not() -> None:
+    found = tools({"ip": "/sbin/ip"}.get)
+
+    lines = list(as_lines(checkup(rich="14"), [one for one in found if one.name in {"ip", "iperf3"}]))[-4:]
+
+    assert lines == [
+        "  ok       ip      /sbin/ip",
+        "                   for linux::NetNS, Interface, Link, Bridge, Route: also needs root",
+        "  -        iperf3  not here (Debian's package iperf3)",
+        "                   for linux::Iperf",
+    ]
+
+
+def test_programs_are_reported_for_programs() -> None:
+    values = as_values(checkup(rich="14"), tools({"ping": "/bin/ping"}.get))["programs"]
+
+    assert list(values) == [tool.name for tool in TOOLS]
+    assert values["ping"] == {"path": "/bin/ping", "gives": "linux::Ping", "package": "iputils-ping"}
+    assert values["tc"]["path"] is None
+
+
+def test_a_program_that_is_not_there_has_no_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PATH")
+
+    assert find_program("no-such-program") is None

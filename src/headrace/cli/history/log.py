@@ -48,7 +48,8 @@ def log(journal: str | None, which: str, task: str, *, only: str | None, lines: 
         print_json({"run": run_name(run), "task": unit.id, "moves": [move_values(one) for one in moves], **streams})
         return 0
     print_lines([Text.assemble((task_name(unit), "bold"), f" of run {run_name(run)}"), *_moves(moves)])
-    for name, path in _streams(unit):
+    # Of what is no task, the streams are its face's affair.
+    for name, path in _streams(unit) if unit.kind == "task" or unit.stdout or unit.stderr else ():
         sys.stdout.write("\n")
         _print_stream(run, name, path, lines)
     return 0

@@ -9,8 +9,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from headrace.cli.history.names import find_run, run_name
+from headrace.cli.history.names import find_run, folder_of, run_name
 from headrace.cli.history.place import CannotDo, opened
+from headrace.cli.history.standing import is_experiment
 
 if TYPE_CHECKING:
     from headrace.journal import RunRecord
@@ -32,6 +33,10 @@ def retry(journal: str | None, which: str, *, dry_run: bool) -> int:
         run = find_run(reader, which)
         if run.ended is None and reader.is_alive(run.number):
             raise CannotDo(f"run {run_name(run)} goes on, in process {run.pid} on {run.host}: wait until it has ended")
+    if is_experiment(run):
+        raise CannotDo(
+            f"run {run_name(run)} is an experiment's: go on with it by ExperimentController.recover({folder_of(run)!r})"
+        )
     command = _command_of(run)
     said = f"cd {shlex.quote(run.cwd)} && {shlex.join(command)}"
     if not dry_run:

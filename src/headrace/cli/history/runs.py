@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from rich.text import Text
 
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from headrace.journal import RunRecord
 
 __all__ = ["runs"]
+
+# The words of tasks, and the states of resources, which have no others.
+_DONE: Final = ("done", "STOPPED", "FINISHED", "RELEASED")
+_FAILED: Final = ("failed", "FAILED")
 
 
 def runs(journal: str | None, *, limit: int, as_json: bool) -> int:
@@ -49,6 +53,8 @@ def _lines(shown: Sequence[Standing], found: Sequence[RunRecord]) -> Iterator[Te
 
 def _row(one: Standing, names: dict[str, str]) -> tuple[Text | str, ...]:
     words = one.words
+    done = sum(words.get(word, 0) for word in _DONE)
+    failed = sum(words.get(word, 0) for word in _FAILED)
     resumed = one.run.extra.get("resumed")
     return (
         Text(run_name(one.run), style="bold"),
@@ -56,7 +62,7 @@ def _row(one: Standing, names: dict[str, str]) -> tuple[Text | str, ...]:
         date_and_minute(one.run.began),
         "" if one.seconds is None else duration(one.seconds),
         f"{one.total:,}",
-        f"{words.get('done', 0):,}",
-        Text(f"{words.get('failed', 0):,}", style="red" if words.get("failed") else ""),
+        f"{done:,}",
+        Text(f"{failed:,}", style="red" if failed else ""),
         f"{one.what} (resumes {names.get(resumed, resumed[:8])})" if isinstance(resumed, str) else one.what,
     )

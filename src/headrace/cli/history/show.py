@@ -11,7 +11,16 @@ from headrace.cli.history.names import find_run, folder_of, run_name, task_name
 from headrace.cli.history.output import date_and_time, print_json, print_lines, table
 from headrace.cli.history.place import CannotDo, opened
 from headrace.cli.history.reasons import Reason, reasons_of, root_line
-from headrace.cli.history.standing import KNOWN, as_words, described, seconds_of, standing_of, state_word, word_of
+from headrace.cli.history.standing import (
+    KNOWN,
+    as_words,
+    described,
+    is_experiment,
+    seconds_of,
+    standing_of,
+    state_word,
+    word_of,
+)
 from headrace.cli.history.task import unit_values
 from headrace.cli.text import count, duration
 
@@ -163,7 +172,9 @@ def _heading(standing: Standing, resumed: str | None) -> Iterator[Text]:
     for name, fact in facts.items():
         if fact:
             yield Text.assemble((f"{name:13}", "dim"), fact)
-    if standing.status == "killed":
+    if standing.status == "killed" and is_experiment(run):
+        yield Text(f"ExperimentController.recover({folder_of(run)!r}) goes on with it, or releases it", style="bold")
+    elif standing.status == "killed":
         yield Text(f"headrace retry {run_name(run)} runs it again, and does what is left", style="bold")
 
 

@@ -16,7 +16,17 @@ if TYPE_CHECKING:
 
     from headrace.journal import Count, JournalReader, RunRecord, UnitRecord
 
-__all__ = ["KNOWN", "Standing", "as_words", "described", "seconds_of", "standing_of", "state_word", "word_of"]
+__all__ = [
+    "KNOWN",
+    "Standing",
+    "as_words",
+    "described",
+    "is_experiment",
+    "seconds_of",
+    "standing_of",
+    "state_word",
+    "word_of",
+]
 
 #: What each state of a task means to somebody who looks, and the order in which these are told. States of units of
 #: other kinds are called by their own names.
@@ -88,6 +98,8 @@ class Standing:
     @property
     def what(self) -> str:
         """What ran, as people call it."""
+        if is_experiment(self.run):
+            return f"experiment {self.run.extra.get('exp_id')}"
         return " ".join(self.run.argv) or self.run.script or ""
 
     def styled(self) -> Text:
@@ -124,7 +136,7 @@ class Standing:
 
 def standing_of(reader: JournalReader, run: RunRecord) -> Standing:
     """Ask how a run stands."""
-    counts = reader.counters(run.number)
+    counts = _counts(reader, run)
     if run.ended is not None:
         return Standing(run, "ended", counts, None)
     if reader.is_alive(run.number):
@@ -132,8 +144,18 @@ def standing_of(reader: JournalReader, run: RunRecord) -> Standing:
     # It may have ended since it was read.
     again = reader.run(run.number)
     if again.ended is not None:
-        return Standing(again, "ended", reader.counters(run.number), None)
+        return Standing(again, "ended", _counts(reader, run), None)
     return Standing(again, "killed", counts, reader.last_heard(run.number))
+
+
+def is_experiment(run: RunRecord) -> bool:
+    """Whether it is the run of an experiment, whose units are resources."""
+    return run.extra.get("face") == "experiments"
+
+
+def _counts(reader: JournalReader, run: RunRecord) -> list[Count]:
+    """Return the counters of a run; the life of an experiment itself is none of its work."""
+    return [one for one in reader.counters(run.number) if one.kind != "experiment"]
 
 
 def state_word(unit: UnitRecord, *, alive: bool) -> str:

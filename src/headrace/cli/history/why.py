@@ -37,7 +37,10 @@ def why(journal: str | None, which: str, task: str, *, as_json: bool) -> int:
         waits = reader.waits(unit.kind, unit.id, run.number, limit=_NAMED)
         attempts = attempts_of(unit, reader.transitions(unit.kind, unit.id, run.number))
         way = _way(reader, run.number, unit, waits)
-    verdict = _verdict(standing, unit, waits, way, attempts)
+    if unit.kind == "task" or unit.ended or unit.failed:
+        verdict = _verdict(standing, unit, waits, way, attempts)
+    else:
+        verdict = _resting(standing, unit, waits)
     if as_json:
         print_json(
             {
@@ -85,6 +88,16 @@ def _verdict(standing: Standing, unit: UnitRecord, waits: Waits, way: Way | None
     if unit.state in _RUNS:
         return f"it runs{on}, for {took} now{often and f' (attempt {len(attempts)})'}"
     return _waiting(unit, waits, attempts)
+
+
+def _resting(standing: Standing, unit: UnitRecord, waits: Waits) -> str:
+    """Of what is no task, the journal knows where it is and what it needs, not what is to be done with it."""
+    missing = sum(one.number for one in waits.unmet)
+    needs = f"; of the {waits.needs:,} that its actions wait for, {missing:,} are not there" if missing else ""
+    if not waits.unmet and waits.needs:
+        needs = "; all that its actions wait for is there, delays aside"
+    over = "" if standing.alive else f", and the run {'was killed' if standing.status == 'killed' else 'ended'}"
+    return f"it is {unit.state}{over}{needs}"
 
 
 def _waiting(unit: UnitRecord, waits: Waits, attempts: Sequence[Attempt]) -> str:
