@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 # A machine under load is slow at times, which is no fault of the example at hand: no deadline. On a server the same
 # examples are drawn each time, so that a change fails for what it changed. `make real` draws more.
-_EXAMPLES = 300 if os.environ.get("HEADRACE_THOROUGH") else 40
+_EXAMPLES = 300 if os.environ.get("HEADRACE_THOROUGH") else 25
 settings.register_profile("here", deadline=None, max_examples=_EXAMPLES)
 settings.register_profile("ci", deadline=None, max_examples=_EXAMPLES, derandomize=True, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "here")

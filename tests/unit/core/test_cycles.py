@@ -150,12 +150,12 @@ def chain(length: int) -> list[Lamp]:
 
 @pytest.mark.slow
 def test_a_long_chain_is_followed_without_recursion() -> None:
-    links = chain(100_000)
+    links = chain(20_000)
 
     path = find_cycle(Gate(links[0], "LIGHT", Reached(links[-1], {S.LIT})))
 
     assert path is not None
-    assert len(path) == 100_000
+    assert len(path) == 20_000
 
 
 def test_gates_put_on_a_chain_one_by_one_cost_no_long_search_each() -> None:
