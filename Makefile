@@ -19,9 +19,10 @@ help: ## List the targets
 setup: ## Make .venv with what check, test, docs and demo need
 	$(SETUP) dev test docs demo processes metrics tracing experiments plots
 
-demo: ## Run the example workflow on the standard library's source, and print where its report is
-	$(SETUP) demo processes
+demo: ## Run an example workflow on the standard library's source, then an experiment; print where their reports are
+	$(SETUP) demo processes experiments plots
 	@$(PYTHON) examples/stdlib_atlas.py
+	@$(PYTHON) examples/shaped_link.py
 
 check: setup ## Lint, format, types, unit tests: under a minute
 	@$(PYTHON) -m ruff check
