@@ -17,7 +17,7 @@ from headrace.journal import CorruptResultError, JournalReader
 pytestmark = pytest.mark.slow
 
 #: Of so many operations one is tried; each of them in `make real`.
-STEP = 1 if os.environ.get("HEADRACE_THOROUGH") else 9
+STEP = 1 if os.environ.get("HEADRACE_THOROUGH") else 3
 
 OPENS = """
 import os, sys

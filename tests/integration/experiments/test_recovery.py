@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 R = ResourceState
-KILLS = int(os.environ.get("HEADRACE_KILLS", "2"))
+KILLS = max(2, int(os.environ.get("HEADRACE_KILLS", "0")) // 5)
 
 
 @contextmanager
