@@ -102,15 +102,19 @@ class Holds(Term):
 
     It is called inside the scheduler, so it must be quick, must not block, and must depend on nothing but `watch`: the
     units whose moves and changes it is evaluated again for, until they end. With a delay it must have stayed true for
-    that long.
+    that long; where another gate has watched it until this one is armed, `since` says from when on it was true there.
     """
 
-    __slots__ = ("predicate", "watch")
+    __slots__ = ("predicate", "since", "watch")
 
-    def __init__(self, predicate: Callable[[], bool], watch: Iterable[Unit], delay: float = 0.0) -> None:
+    def __init__(
+        self, predicate: Callable[[], bool], watch: Iterable[Unit], delay: float = 0.0, *, since: float | None = None
+    ) -> None:
         super().__init__(delay)
         self.predicate = predicate
         self.watch = tuple(watch)
+        #: From when on it has been true (monotonic seconds); None if it was not when it was last evaluated.
+        self.since = since
 
 
 class After(Term):

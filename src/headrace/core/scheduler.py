@@ -245,7 +245,7 @@ class Scheduler:
         if unit.waiters:
             self._tell_waiters(unit, at)
         for term in came_true:
-            self._meet(term, at, at)
+            self._hold(term, at)
         if state in lifecycle.final:
             self._end(unit)
 
@@ -254,7 +254,7 @@ class Scheduler:
             self._run_timers(event.at)
         if event.unit.watchers:
             for term in self._look_again(event.unit):
-                self._meet(term, event.at, event.at)
+                self._hold(term, event.at)
 
     def _tick(self, event: Tick) -> None:
         self._run_timers(event.at)
@@ -362,7 +362,7 @@ class Scheduler:
         elif isinstance(term, After):
             self._meet(term, at, at)
         if isinstance(term, Holds) and self._comes_true(term):
-            self._meet(term, at, at)
+            self._hold(term, at)
 
     def _go_on(self, term: Term, at: float) -> None:
         if term.status is _SATISFIED:
@@ -411,9 +411,17 @@ class Scheduler:
             term.cause = error
             self._break(term)
             return False
-        if not holds and term.status is not _WAITING:
-            self._retract(term)
+        if not holds:
+            term.since = None
+            if term.status is not _WAITING:
+                self._retract(term)
         return holds and term.status is _WAITING
+
+    def _hold(self, term: Holds, at: float) -> None:
+        """It is true; another gate may have seen that earlier."""
+        if term.since is None:
+            term.since = at
+        self._meet(term, term.since, at)
 
     def _meet(self, term: Term, when: float, at: float) -> None:
         """The term's condition came true at `when`, and it is `at` now."""

@@ -89,6 +89,10 @@ class Collector(ResourceManager):
             error.__cause__ = problems[0]
             self.fail(error)
 
+    def do_recover(self) -> ResourceState:
+        """Go on where it was: nothing of it exists before it is released, and it may copy again what it has copied."""
+        return self.state
+
     async def _collect(self, other: ResourceManager, name: str, places: asyncio.Semaphore) -> Exception | None:
         """Copy the trace of one resource. Return what went wrong."""
         target = self._folder() / f"{other.guid}.{self._ending()}"

@@ -7,16 +7,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from headrace.core import AllOf, AnyOf, AtLeast, Holds, Reached
+from headrace.core import AllOf, AnyOf, AtLeast, GateStatus, Holds, Reached
 from headrace.experiments.errors import InvalidCondition
 from headrace.experiments.state import ResourceAction, ResourceState, satisfying
 from headrace.experiments.timespan import format_span
 
 if TYPE_CHECKING:
-    from headrace.core import Term
+    from headrace.core import Gate, Term
     from headrace.experiments.units import ResourceUnit
 
-__all__ = ["Compare", "Condition", "Need", "Predicate"]
+__all__ = ["Compare", "Condition", "Need", "Predicate", "held_since"]
 
 #: How many of a group's members are needed.
 Need = Literal["all", "any"] | int
@@ -88,11 +88,11 @@ class Condition:
         if self.when is not None and not callable(self.when):
             raise InvalidCondition(f"when must be callable, not {self.when!r}")
 
-    def term(self, units: dict[int, ResourceUnit]) -> Term:
-        """Return what the core waits for; `units` are those of the group, at least."""
+    def term(self, units: dict[int, ResourceUnit], since: float | None = None) -> Term:
+        """Return what the core waits for; `units` are those of the group, at least; `since` is as `held_since` says."""
         members = [units[guid] for guid in self.group]
         if self.state is None:
-            return Holds(_Check(self, members), members, self.delay)
+            return Holds(_Check(self, members), members, self.delay, since=since)
         state = self.state
         if len(members) == 1:
             return Reached(members[0], satisfying(state, critical=_critical(members[0])), self.delay)
@@ -122,14 +122,24 @@ class _Check:
     """Calls a condition's predicate with the resources."""
 
     def __init__(self, condition: Condition, members: list[ResourceUnit]) -> None:
-        self._condition = condition
+        self.condition = condition
         self._members = members
         # What `why` shows.
         self.__qualname__ = f"{_named(condition.when)} of {', '.join(map(str, members))}"
 
     def __call__(self) -> bool:
-        when = self._condition.when
+        when = self.condition.when
         return when is not None and when(*(each.manager for each in self._members))
+
+
+def held_since(gate: Gate | None, condition: Condition) -> float | None:
+    """Return from when on a condition's `when` has been true, as far as a gate that is still closed has seen."""
+    if gate is None or condition.when is None or gate.status is not GateStatus.ARMED:
+        return None
+    for term in gate.terms():
+        if isinstance(term, Holds) and isinstance(term.predicate, _Check) and term.predicate.condition is condition:
+            return term.since
+    return None
 
 
 def _named(predicate: object) -> str:

@@ -11,17 +11,15 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from headrace.core import why
 from headrace.experiments.condition import Condition
 from headrace.experiments.deployment import Deployment
 from headrace.experiments.description import DeployDescription
-from headrace.experiments.errors import (
-    InvalidCondition,
-)
+from headrace.experiments.errors import InvalidCondition
 from headrace.experiments.factory import default_factory
 from headrace.experiments.failure import FailureLevel, FailureManager
-from headrace.experiments.named import folder_name, member
+from headrace.experiments.named import folder_name, group_number, member
 from headrace.experiments.place import default_root
+from headrace.experiments.reasons import reasons
 from headrace.experiments.saved import Saved
 from headrace.experiments.stage import Stage
 from headrace.experiments.state import ECState, ResourceAction, ResourceState
@@ -212,9 +210,11 @@ class ExperimentController(Saved):
         return list(self._unit(guid).conditions)
 
     def why(self, guid: int) -> list[Wait]:
-        """Return what a resource waits for, what that waits for, and so on; empty when nothing is in its way."""
-        unit = self._unit(guid)
-        return self._stage.call(why, unit, self._stage.now())
+        """Return what a resource waits for, what that waits for, and so on; empty when nothing is in its way.
+
+        A method that is being called, and has not returned, is told of as well, and since when.
+        """
+        return self._stage.call(reasons, self._unit(guid), self._stage.now())
 
     # --- deploying, starting, stopping --------------------------------------------------------------------------------
 
@@ -261,7 +261,7 @@ class ExperimentController(Saved):
         else:
             units = self._units_of(guids)
         with self._lock:
-            number = self._new_group() if group is None else int(group)
+            number = self._new_group() if group is None else group_number(group)
             members = self._groups.setdefault(number, [])
             members += [unit.manager.guid for unit in units if unit.manager.guid not in members]
             barrier = [self._units[guid] for guid in members if guid in self._units] if wait_all_ready else []
@@ -274,13 +274,11 @@ class ExperimentController(Saved):
             guids=tuple(unit.manager.guid for unit in units), group=number, wait_all_ready=bool(wait_all_ready)
         )
         if units:
-            self._deploys.append(asked)
-            self._note_deployment(units, after)
+            self._note_deployment(asked, units, after)
         try:
             self._stage.call(self._deployment.deploy, units, barrier, after, {}, guids is None)
         except BaseException:
-            with suppress(ValueError):
-                self._deploys.remove(asked)
+            self._take_back_deployment(asked)
             raise
         return number
 
@@ -384,6 +382,7 @@ class ExperimentController(Saved):
 
         Raises:
             InvalidTime: it is none of these.
+            TypeError: `callback` cannot be called.
         """
         if (again := self._come_again(callback)) is None:
             self._check_open()
@@ -419,9 +418,9 @@ class ExperimentController(Saved):
         if guid is not None:
             manager = self.get_resource(guid)
             reason = reason or f"{manager} failed: {manager.cause}"
-        self._given_up = self._given_up or reason or "its user gave it up"
-        self._stage.post(self._deployment.give_up, reason or "its user gave it up")
-        self._touch()
+        reason = reason or "its user gave it up"
+        self._note_given_up(reason)
+        self._stage.post(self._deployment.give_up, reason)
 
     def release(self, guids: Guids | None = None, timeout: Span = None) -> WaitResult:
         """Give resources back, all of them unless told which, and wait for that.
@@ -430,7 +429,7 @@ class ExperimentController(Saved):
         that does not return is left, see `ResourceManager.release_patience`.
 
         Returns:
-            true if all are RELEASED, as `wait`.
+            true if all are RELEASED, as `wait`; not if a release raised, of which `failed` has the error.
         """
         units = list(self._units.values()) if guids is None else self._units_of(guids)
         mine = {unit.manager.guid for unit in units}
@@ -483,7 +482,13 @@ class ExperimentController(Saved):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.shutdown()
+        try:
+            self.shutdown()
+        except BaseException:
+            # An interrupt at the end of what went well: nobody has asked to leave everything as it is.
+            if kind is None:
+                self.shutdown()
+            raise
 
     # --- what its parts use -------------------------------------------------------------------------------------------
 

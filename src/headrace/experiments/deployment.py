@@ -9,6 +9,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from headrace.core import AllOf, GateCycle, Holds, Move, Reached, Transition
+from headrace.experiments.condition import held_since
 from headrace.experiments.errors import ExperimentAborted, InvalidAction, ResourceFailed, UnknownResource
 from headrace.experiments.state import ECState, OnceState, ResourceAction, ResourceState, satisfying
 from headrace.experiments.units import Act, Once, ResourceUnit
@@ -29,7 +30,7 @@ _DEPLOY, _START, _STOP, _RELEASE = (
     each.value for each in (ResourceAction.DEPLOY, ResourceAction.START, ResourceAction.STOP, ResourceAction.RELEASE)
 )
 _DONE_TO = {_START: "be started", _STOP: "be stopped"}
-_BARRIER = "all to be READY"
+_BARRIER = "the barrier (all that are deployed together to be READY)"
 #: A resource that failed, or was released, holds up none of those that are deployed with it.
 _SETTLED = ResourceState.at_least(_R.READY)
 _ENDS = frozenset({_R.STOPPED, _R.FINISHED})
@@ -58,6 +59,12 @@ class Deployment:
         self._named: set[int] = set()
         self._gone: dict[int, ResourceUnit] = {}
         self._given_up = False
+
+    def waiters_of(self, guid: int) -> list[int]:
+        """Return the guids of those that have a condition on a resource. May be called by any thread."""
+        if guid not in self._named:
+            return []
+        return [each for each, unit in tuple(self._units.items()) if _waits_for(unit, guid)]
 
     def attach(self, stage: Stage) -> None:
         """Use this stage: called once, before anything else."""
@@ -129,16 +136,16 @@ class Deployment:
         units = [each for each in units if not new_only or _is_new(each) or (each.id, _DEPLOY) in acts]
         for unit in units:
             _check_deployable(unit, acts)
-        self._unguard_starts(units, acts)
+        self._unguard_all(units, acts)
         gate: Once | None = acts.setdefault("barrier", self._stage.new_once("barrier", _BARRIER)) if barrier else None
         try:
             for unit in units:
                 unit.barrier = gate
                 unit.before_deploy = after.get(unit.manager.guid, ())
-                if _note_request(unit, _START, acts):
-                    self._regate(unit, _START)
                 if _note_request(unit, _DEPLOY, acts) and (unit.before_deploy or self._conditions(unit, _DEPLOY)):
                     self._regate(unit, _DEPLOY)
+                if _note_request(unit, _START, acts):
+                    self._regate(unit, _START)
             # Last, so that cycles through it are looked for once.
             if gate is not None and not gate.ended:
                 self._stage.guard(gate, "HAPPEN", AllOf([Reached(unit, _SETTLED) for unit in barrier]))
@@ -150,11 +157,14 @@ class Deployment:
                 self._stage.unguard(unit, _DEPLOY)
                 self.perform(unit, _DEPLOY)
 
-    def _unguard_starts(self, units: Iterable[ResourceUnit], acts: dict[Any, Any]) -> None:
+    def _unguard_all(self, units: Iterable[ResourceUnit], acts: dict[Any, Any]) -> None:
         """All of them first, so that the search for cycles has no way to go: these waits were looked at when made."""
         for unit in units:
-            if (unit.id, _START) not in acts:
-                self._stage.unguard(unit, _START)
+            for action in (_DEPLOY, _START):
+                # A predicate is watched all the time.
+                watches = any(each.when is not None for each in self._conditions(unit, action))
+                if (unit.id, action) not in acts and not watches:
+                    self._stage.unguard(unit, action)
 
     def _take_back(self, units: Iterable[ResourceUnit]) -> None:
         for unit in units:
@@ -317,7 +327,8 @@ class Deployment:
             terms.append(Reached(unit, _HAS_BEEN_STARTED))
         if not asked:
             terms.append(Holds(_Asked(unit, action), [unit]))
-        terms += [each.term(self._members(each)) for each in conditions]
+        gate = (unit.gates or {}).get(action)
+        terms += [each.term(self._members(each), held_since(gate, each)) for each in conditions]
         self._stage.guard(unit, action, AllOf(terms))
 
     @staticmethod
@@ -401,6 +412,12 @@ def _without(condition: Condition, group: frozenset[int], action: ResourceAction
     if action is not None and condition.action is not action:
         return condition
     return condition.without(group)
+
+
+def _waits_for(unit: ResourceUnit, guid: int) -> bool:
+    """Whether a condition of a resource names another, also on what is to be set."""
+    later = (condition for _, _, condition in tuple(unit.manager._sets))  # noqa: SLF001 - a part of it
+    return any(guid in each.group for each in (*tuple(unit.conditions), *later))
 
 
 def _cause(term: Term) -> tuple[str, BaseException | None]:

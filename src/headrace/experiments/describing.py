@@ -26,7 +26,16 @@ if TYPE_CHECKING:
     from headrace.experiments.resource import ResourceManager
     from headrace.experiments.saved import Saved
 
-__all__ = ["describe", "describe_connections", "describe_frame", "describe_resource", "in_order", "plain_value"]
+__all__ = [
+    "describe",
+    "describe_connections",
+    "describe_frame",
+    "describe_globals",
+    "describe_resource",
+    "in_order",
+    "plain_value",
+    "sets_done",
+]
 
 
 def describe(
@@ -42,7 +51,7 @@ def describe(
     Raises:
         DescriptionError: something of it cannot be written down; the message names the resource and the remedy.
     """
-    describer = _Describer({**ec.predicates, **(predicates or {})}, strict=strict)
+    describer = _Describer(ec, {**ec.predicates, **(predicates or {})}, strict=strict)
     managers = tuple(ec._resources.values())  # noqa: SLF001 - a part of it
     resources = tuple(describer.resource(each) for each in managers)
     return replace(describe_frame(ec), resources=resources, connections=describe_connections(ec))
@@ -50,7 +59,7 @@ def describe(
 
 def describe_resource(ec: Saved, manager: ResourceManager, *, strict: bool = True) -> ResourceDescription:
     """Return what `describe` does of one resource."""
-    return _Describer(ec.predicates, strict=strict).resource(manager)
+    return _Describer(ec, ec.predicates, strict=strict).resource(manager)
 
 
 def describe_connections(ec: Saved) -> tuple[tuple[int, int], ...]:
@@ -63,11 +72,23 @@ def describe_frame(ec: Saved) -> ExperimentDescription:
     given = ec._given  # noqa: SLF001 - a part of it
     return ExperimentDescription(
         exp_id=ec.exp_id,
-        globals=tuple(_globals(ec)),
+        globals=describe_globals(ec),
         deploy=tuple(ec._deploys) or given.deploy,  # noqa: SLF001 - a part of it
         wait=given.wait,
         runs=given.runs,
     )
+
+
+def sets_done(ec: Saved, manager: ResourceManager) -> list[int]:
+    """Return which have been done of the sets that `describe` tells of, by their numbers there."""
+    declared, here = manager._attributes, ec._resources  # noqa: SLF001 - a part of it
+    told = [
+        number
+        for number, (name, _, condition) in enumerate(tuple(manager._sets))  # noqa: SLF001 - a part of it
+        if not _is_secret(declared[name]) and _left(condition, here) is not None
+    ]
+    done = manager._sets_done  # noqa: SLF001 - a part of it
+    return [place for place, number in enumerate(told) if number in done]
 
 
 def plain_value(attribute: Attribute, value: Any) -> Any:  # noqa: ANN401 - of the declared type, and plain
@@ -124,13 +145,20 @@ def in_order(neighbours: Mapping[int, Sequence[int]]) -> tuple[tuple[int, int], 
     return (*found, *sorted(left.difference(found)))
 
 
-def _globals(ec: Saved) -> list[GlobalDescription]:
+def describe_globals(ec: Saved) -> tuple[GlobalDescription, ...]:
+    """Return what `describe` does of the values that are set for all resources of a type."""
     found = []
     for (rtype, name), value in tuple(ec._globals.items()):  # noqa: SLF001 - a part of it
         attribute = ec._declared(rtype, name)  # noqa: SLF001 - a part of it
         if not _is_secret(attribute):
             found.append(GlobalDescription(rtype=rtype, attribute=name, value=plain_value(attribute, value)))
-    return found
+    return tuple(found)
+
+
+def _left(condition: Condition, here: Mapping[int, object]) -> Condition | None:
+    """What is left of a condition without those that the experiment has forgotten: nobody could find them."""
+    gone = frozenset(guid for guid in condition.group if guid not in here)
+    return condition.without(gone) if gone else condition
 
 
 def _is_secret(attribute: Attribute) -> bool:
@@ -140,7 +168,8 @@ def _is_secret(attribute: Attribute) -> bool:
 class _Describer:
     """Describes resources."""
 
-    def __init__(self, predicates: Mapping[str, Predicate], *, strict: bool) -> None:
+    def __init__(self, ec: Saved, predicates: Mapping[str, Predicate], *, strict: bool) -> None:
+        self._here = ec._resources  # noqa: SLF001 - a part of it
         self._predicates = predicates
         self._strict = strict
 
@@ -163,9 +192,10 @@ class _Describer:
         for name, value, condition in tuple(manager._sets):  # noqa: SLF001 - a part of it
             if _is_secret(declared[name]):
                 secrets[name] = None
-                continue
-            plain = plain_value(declared[name], value)
-            sets.append(SetDescription(attribute=name, value=plain, condition=self.condition(condition)))
+            elif (left := _left(condition, self._here)) is not None:
+                plain = plain_value(declared[name], value)
+                sets.append(SetDescription(attribute=name, value=plain, condition=self.condition(left)))
+        conditions = [_left(each, self._here) for each in tuple(manager._unit.conditions)]  # noqa: SLF001 - a part of it
         return ResourceDescription(
             guid=manager.guid,
             rtype=manager.rtype,
@@ -173,7 +203,7 @@ class _Describer:
             attributes=values,
             credentials=tuple(sorted(secrets)),
             traces=tuple(manager.enabled_traces()),
-            conditions=tuple(self.condition(each) for each in tuple(manager._unit.conditions)),  # noqa: SLF001 - a part of it
+            conditions=tuple(self.condition(each) for each in conditions if each is not None),
             sets=tuple(sets),
         )
 

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from headrace.experiments.errors import ExperimentError, UnknownState
 
-__all__ = ["folder_name", "member"]
+__all__ = ["folder_name", "group_number", "member"]
 
 E = TypeVar("E", bound=Enum)
 
@@ -41,3 +41,12 @@ def member(kind: type[E], value: E | str) -> E:
     if found is None:
         raise UnknownState(value, kind.__members__)
     return found
+
+
+def group_number(group: object) -> int:
+    """Return a deployment group's number. Raises ExperimentError if it is none."""
+    if isinstance(group, bool) or not isinstance(group, int):
+        raise ExperimentError(
+            f"a deployment group is the number that an earlier deploy returned, not {group!r}; for resources give guids"
+        )
+    return group

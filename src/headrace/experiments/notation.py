@@ -18,12 +18,22 @@ if TYPE_CHECKING:
 
     from headrace.experiments.description import (
         ConditionDescription,
+        DeployDescription,
         ResourceDescription,
         RunsDescription,
         WaitDescription,
     )
 
-__all__ = ["FORMATS", "format_of", "read", "read_description", "resource_to_plain", "to_plain", "write"]
+__all__ = [
+    "FORMATS",
+    "deploy_to_plain",
+    "format_of",
+    "read",
+    "read_description",
+    "resource_to_plain",
+    "to_plain",
+    "write",
+]
 
 #: By format: the suffixes of its files.
 FORMATS: Final = {"json": (".json",), "yaml": (".yaml", ".yml"), "xml": (".xml",)}
@@ -111,10 +121,7 @@ def to_plain(description: ExperimentDescription) -> dict[str, Any]:
     shared: dict[str, dict[str, Any]] = {}
     for each in description.globals:
         shared.setdefault(each.rtype, {})[each.attribute] = each.value
-    deploy = [
-        {"resources": list(each.guids), "group": each.group, "wait_all_ready": each.wait_all_ready}
-        for each in description.deploy
-    ]
+    deploy = [deploy_to_plain(each) for each in description.deploy]
     plain = {
         "version": VERSION,
         "exp_id": description.exp_id,
@@ -126,6 +133,11 @@ def to_plain(description: ExperimentDescription) -> dict[str, Any]:
         "runs": None if description.runs is None else _runs(description.runs),
     }
     return {key: value for key, value in plain.items() if value or key == "resources"}
+
+
+def deploy_to_plain(one: DeployDescription) -> dict[str, Any]:
+    """Return what a file says of a deployment."""
+    return {"resources": list(one.guids), "group": one.group, "wait_all_ready": one.wait_all_ready}
 
 
 def resource_to_plain(one: ResourceDescription) -> dict[str, Any]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from headrace.core.condition import Reply
+from headrace.experiments.additions import additions_path, fold, read_additions
 from headrace.experiments.document import Document, read_json
 from headrace.experiments.errors import (
     DescriptionError,
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
     from headrace.experiments.resource import ResourceManager
     from headrace.experiments.units import ResourceUnit
 
-__all__ = ["Recovery", "find_run", "set_times"]
+__all__ = ["Recovery", "find_run", "last_written", "set_times"]
 
 logger = logging.getLogger(__name__)
 
@@ -137,6 +139,8 @@ class Recovery:
     def _deploy(self, ec: ExperimentController) -> None:
         """Deploy again what was being deployed, and start what was to be started; with the same groups."""
         here = set(ec.resources)
+        # First: should this controller die as well, whoever comes next is to know of all of them.
+        ec._deploys[:] = self.description.deploy  # noqa: SLF001 - a part of it
         for each in self.description.deploy:
             members = ec._groups.setdefault(each.group, [])  # noqa: SLF001 - a part of it
             members += [guid for guid in each.guids if guid in here and guid not in members]
@@ -196,14 +200,25 @@ def find_run(
     except OSError as error:
         raise ExperimentError(f"{file} cannot be read: {error.strerror}") from error
     document = read_json(text, str(file))
-    description = parse(document)
-    kept = document.content.get("run")
+    kept = document.content.get("run") if isinstance(document.content, dict) else None
     if not isinstance(kept, dict):
         raise DescriptionError(f"{file}: it describes an experiment, and no run of one: load it instead")
+    _take_additions(file, document)
+    description = parse(document)
     place = journal or kept.get("journal")
     if not place:
         raise ExperimentError(f"{file} does not say where the run's journal is: say it, by journal=…")
     return Recovery(folder, document, description, kept, place)
+
+
+def _take_additions(file: Path, document: Document) -> None:
+    name = document.content["run"].get("additions")
+    if name:
+        added = additions_path(file, str(name))
+        try:
+            fold(document.content, read_additions(added))
+        except (OSError, LookupError, TypeError, ValueError) as error:
+            raise DescriptionError(f"{added}, which belongs to {file.name}, cannot be read: {error!r}") from error
 
 
 def _folder(which: str | os.PathLike[str], run_id: str, root: Path) -> Path:
@@ -216,7 +231,7 @@ def _folder(which: str | os.PathLike[str], run_id: str, root: Path) -> Path:
             "nothing (journal=False)"
         )
     exp_dir = root / folder_name(str(which), "exp_id")
-    runs = sorted(exp_dir.glob(f"*/{RUN_FILE}"), key=lambda file: file.stat().st_mtime)
+    runs = sorted(exp_dir.glob(f"*/{RUN_FILE}"), key=last_written)
     found = [file.parent for file in runs if run_id in {"last", file.parent.name}]
     if not found:
         there = ", ".join(file.parent.name for file in runs[-20:])
@@ -226,6 +241,20 @@ def _folder(which: str | os.PathLike[str], run_id: str, root: Path) -> Path:
             + (f"there are {there}" if there else "nothing was deployed in any, or nothing was kept (journal=False)")
         )
     return found[-1]
+
+
+def last_written(file: Path) -> float:
+    """Return when a run's file, or what has been added to it, was last written to (wall time).
+
+    Raises:
+        FileNotFoundError: it has been removed.
+    """
+    last = file.stat().st_mtime
+    for added in file.parent.glob(additions_path(file, "*").name):
+        # A controller that lives may remove it meanwhile.
+        with suppress(FileNotFoundError):
+            last = max(last, added.stat().st_mtime)
+    return last
 
 
 def _is_to_be_found(manager: ResourceManager) -> bool:

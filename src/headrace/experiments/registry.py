@@ -112,12 +112,13 @@ class Registry:
         try:
             for other in () if connectedTo is None else self._guids_of(connectedTo):
                 self.register_connection(number, other)
+            # First: whoever is told of the deployment is to know what is deployed.
+            self._touch(number)
             if autoDeploy:
                 self._deploy_one(number)
         except BaseException:
             self._withdraw(number)
             raise
-        self._touch(number)
         return number
 
     def get_resource(self, guid: int) -> ResourceManager:
@@ -217,7 +218,7 @@ class Registry:
                 for each, new in ((one, other), (other, one)):
                     finish(each.do_connect(new.guid))
                     told.append((each, new))
-                self._touch(0)
+                self._note_connection(guid1, guid2, there=True)
             except BaseException as error:
                 self._disconnect(one, other, told)
                 if isinstance(error, Exception) and not isinstance(error, ConnectionRefused):
@@ -235,7 +236,7 @@ class Registry:
         with self._connecting:
             if other.guid in one._connections:  # noqa: SLF001 - a part of it
                 self._disconnect(one, other, [(one, other), (other, one)])
-                self._touch(0)
+                self._note_connection(guid1, guid2, there=False)
 
     def _disconnect(
         self, one: ResourceManager, other: ResourceManager, told: list[tuple[ResourceManager, ResourceManager]]
@@ -322,6 +323,9 @@ class Registry:
     def _touch(self, *parts: int) -> None:
         """Take note that something of the description has changed: resources, by guid; 0 are the connections."""
 
+    def _note_connection(self, guid1: int, guid2: int, *, there: bool) -> None:
+        """Take note that two resources are connected, or are not any more."""
+
     def _deploy_one(self, guid: int) -> None:
         """Deploy a resource by itself."""
         raise NotImplementedError
@@ -336,7 +340,7 @@ class Registry:
                     self.get_resource(other)._connections.pop(guid, None)  # noqa: SLF001 - a part of it
             unit = manager._unit  # noqa: SLF001 - a part of it
             self._stage.call(self._deployment.forget, unit)
-            self._touch(0)
+            self._touch(0, guid, *self._deployment.waiters_of(guid))
 
     def _new_guid(self, wanted: int | None) -> int:
         if wanted is None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections import deque
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
-from headrace.experiments.describing import describe_connections, describe_frame, describe_resource
+from headrace.experiments.additions import GLOBALS, GONE, RESOURCE
+from headrace.experiments.describing import describe_connections, describe_frame, describe_globals, describe_resource
+from headrace.experiments.description import ExperimentDescription
 from headrace.experiments.notation import resource_to_plain, to_plain
 
 if TYPE_CHECKING:
@@ -40,18 +43,54 @@ class RunText:
         #: The number of the last change of each part; and the text of each, with the number that it was made after.
         self._changes: dict[int, int] = {}
         self._texts: dict[int, tuple[int, str]] = {}
+        #: What has changed since it was last said: resources by guid, all else as it is to be said.
+        self._news: deque[int | list[Any]] = deque()
 
     def changed(self, parts: tuple[int, ...]) -> None:
         """Take note that resources, by guid, or `CONNECTIONS` have changed. May be called by any thread."""
         for part in parts:
             self._changes[part] = next(self._numbers)
+            if part != CONNECTIONS:
+                self._news.append(part)
 
-    def text(self) -> str:
-        """Return the whole text. Raises DescriptionError."""
+    def note(self, kind: str, *what: Any) -> None:  # noqa: ANN401 - plain values
+        """Take note of another change, as `headrace.experiments.additions` has it. May be called by any thread."""
+        self._news.append([kind, *what])
+
+    def addition(self) -> str:
+        """Return what has changed since this, or the whole text, was last asked for. Raises DescriptionError."""
         ec = self._ec
+        line: list[list[Any]] = []
+        told = set()
+        for each in self._take_news():
+            if not isinstance(each, int):
+                line.append(each)
+            elif each not in told:
+                told.add(each)
+                manager = ec._resources.get(each)  # noqa: SLF001 - a part of it
+                if manager is None:
+                    line.append([GONE, each])
+                else:
+                    line.append([RESOURCE, resource_to_plain(describe_resource(ec, manager, strict=False))])
+        if ec._globals:  # noqa: SLF001 - a part of it
+            shared = to_plain(ExperimentDescription(globals=describe_globals(ec))).get("globals", {})
+            line.append([GLOBALS, shared])
+        return json.dumps(line, allow_nan=False)
+
+    def _take_news(self) -> list[int | list[Any]]:
+        news: list[int | list[Any]] = []
+        while self._news:
+            news.append(self._news.popleft())
+        return news
+
+    def text(self, name: str) -> str:
+        """Return the whole text; `name` is that of what will be added to it. Raises DescriptionError."""
+        ec = self._ec
+        # First: what changes meanwhile is told again.
+        self._take_news()
         top = to_plain(describe_frame(ec))
         del top["resources"]
-        top["run"] = self._kept()
+        top["run"] = {**self._kept(), "additions": name}
         frame = json.dumps(top, allow_nan=False)
         managers = tuple(ec._resources.values())  # noqa: SLF001 - a part of it
         resources = [

@@ -7,17 +7,19 @@ from concurrent.futures import CancelledError
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from headrace.experiments.describing import describe
+from headrace.experiments.additions import ASKED, CONNECTED, DEPLOY, DISCONNECTED, GIVEN_UP, NOT_DEPLOYED
+from headrace.experiments.describing import describe, sets_done
 from headrace.experiments.description import DeployDescription, ExperimentDescription
 from headrace.experiments.errors import ExperimentError, ResourceFailed
 from headrace.experiments.loading import Loader
-from headrace.experiments.notation import format_of, read, to_plain, write
+from headrace.experiments.methods import Kind, kind_of
+from headrace.experiments.notation import deploy_to_plain, format_of, read, to_plain, write
 from headrace.experiments.place import default_root
 from headrace.experiments.recorder import Recorder, open_recorder
 from headrace.experiments.recovery import find_run, set_times
 from headrace.experiments.registry import Registry
 from headrace.experiments.run_file import RUN_FILE, RunFile
-from headrace.experiments.run_text import RunText
+from headrace.experiments.run_text import CONNECTIONS, RunText
 from headrace.experiments.state import ResourceState
 from headrace.experiments.timespan import seconds
 from headrace.experiments.units import done_so_far
@@ -252,7 +254,8 @@ class Saved(Registry):
             if self._recording is not None:
                 return
             self._run_text = RunText(self, self._kept)
-            run_file = RunFile(self.run_dir / RUN_FILE, self._run_text.text, self._elsewhere)
+            run_text = self._run_text
+            run_file = RunFile(self.run_dir / RUN_FILE, run_text.text, run_text.addition, self._elsewhere)
             if self._journal is not False and not self._recovering and run_file.path.exists():
                 raise ExperimentError(
                     f"run {self.run_id} of experiment {self._exp_id} was begun by an earlier controller: go on with it "
@@ -288,27 +291,59 @@ class Saved(Registry):
             for unit in units:
                 self._recorder.waits(unit, condition, group)
         self._touch(*(unit.manager.guid for unit in units))
+        if self._run_file is not None:
+            self._run_file.add(durable=False)
 
-    def _note_deployment(self, units: Iterable[ResourceUnit], after: Mapping[int, Iterable[int]]) -> None:
+    def _note_connection(self, guid1: int, guid2: int, *, there: bool) -> None:
+        if self._run_text is not None:
+            self._run_text.note(CONNECTED if there else DISCONNECTED, guid1, guid2)
+        self._touch(CONNECTIONS)
+
+    def _note_deployment(
+        self, asked: DeployDescription, units: Iterable[ResourceUnit], after: Mapping[int, Iterable[int]]
+    ) -> None:
         """Before a deployment begins: whoever comes after this controller is to know of it."""
-        if self._recorder is None or self._run_file is None:
+        self._deploys.append(asked)
+        if self._recorder is None or self._run_file is None or self._run_text is None:
             return
+        self._run_text.note(DEPLOY, deploy_to_plain(asked))
         for unit in units:
             if unit.conditions:
                 self._recorder.introduce(unit.manager)
             others = [self._units[guid] for guid in after.get(unit.manager.guid, ()) if guid in self._units]
             self._recorder.deploys_after(unit, others)
-        self._run_file.write()
+        if self._run_file.begun:
+            self._run_file.add(durable=any(_makes_something(unit) for unit in units))
+        else:
+            self._run_file.write()
+
+    def _take_back_deployment(self, asked: DeployDescription) -> None:
+        """It was refused."""
+        if asked in self._deploys:
+            self._deploys.remove(asked)
+            if self._run_file is not None and self._run_text is not None:
+                self._run_text.note(NOT_DEPLOYED, deploy_to_plain(asked), int(asked in self._deploys))
+                self._run_file.add()
 
     def _note_asked(self, units: Iterable[ResourceUnit], action: str) -> None:
         """Note that somebody has asked for an action, and how often it had been done before."""
         for unit in units:
-            self._asked[unit.manager.guid, action] = done_so_far(unit, action)
-        if action == "RELEASE" and self._run_file is not None and self._run_file.begun:
+            guid, done = unit.manager.guid, done_so_far(unit, action)
+            self._asked[guid, action] = done
+            if self._run_text is not None:
+                self._run_text.note(ASKED, {"guid": guid, "action": action, "done": done})
+        self._touch()
+        if self._run_file is not None:
             # What is being released may be gone by the time that another controller looks for it.
-            self._run_file.write()
-        else:
-            self._touch()
+            self._run_file.add(durable=action == "RELEASE")
+
+    def _note_given_up(self, reason: str) -> None:
+        self._given_up = self._given_up or reason
+        if self._run_text is not None:
+            self._run_text.note(GIVEN_UP, self._given_up)
+        self._touch()
+        if self._run_file is not None:
+            self._run_file.add(durable=False)
 
     def _kept(self) -> dict[str, Any]:
         place = "" if self._recorder is None else self._recorder.place
@@ -322,7 +357,7 @@ class Saved(Registry):
                 if guid in self._resources
             ],
             "sets_done": {
-                str(each.guid): sorted(each._sets_done)  # noqa: SLF001 - a part of it
+                str(each.guid): sets_done(self, each)
                 for each in tuple(self._resources.values())
                 if each._sets_done  # noqa: SLF001 - a part of it
             },
@@ -331,6 +366,11 @@ class Saved(Registry):
 
     def _elsewhere(self, call: Callable[[], None]) -> None:
         self._stage.crew.execute(call, (), {}, _told)
+
+
+def _makes_something(unit: ResourceUnit) -> bool:
+    """Whether anything outside this process may come of a deployment, that could be lost with its machine's power."""
+    return any(kind_of(type(unit.manager), method) is not Kind.TRIVIAL for method in ("deploy", "start"))
 
 
 def _told(_: object, error: BaseException | None) -> None:

@@ -398,7 +398,7 @@ class Stage:
             self._end_act(unit, act, refused)
             return
         if act.before is None:
-            act.before = (unit.attempt, unit.state)
+            act.before, act.since = (unit.attempt, unit.state), self.now()
         unit.deploying |= act.method == "deploy"
         if act.method == "start" and unit.requested.get("START") is not act:
             # Whoever had asked for a start has it.
@@ -461,6 +461,7 @@ class Stage:
                 # What is left of it nobody knows; but nobody can do more about it either.
                 logger.error("release of %s: %s: %s", unit, type(error).__name__, error, exc_info=error)
                 unit.cause = unit.cause or error
+                unit.left = error
                 self.set_state(unit, _R.RELEASED, error)
             elif act.method == "fail":
                 logger.error("do_fail of %s: %s: %s", unit, type(error).__name__, error, exc_info=error)

@@ -73,7 +73,9 @@ class Tasks:
         self._pending: dict[int, tuple[Task, Once]] = {}
 
     def schedule(self, date: Moment, callback: Callable[[], Any], *, track: bool) -> int:
-        """Have `callback` called at a time; return the task's id."""
+        """Have `callback` called at a time; return the task's id. Raises InvalidTime, TypeError."""
+        if not callable(callback):
+            raise TypeError(f"what is scheduled is to be called, and {callback!r} cannot be")
         now = self._stage.clock.wall()
         delay = moment(date, now)
         task = Task(next(self._ids), callback, now + delay)

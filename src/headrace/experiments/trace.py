@@ -68,7 +68,11 @@ def read_trace(path: Path, attr: TraceAttr = TraceAttr.ALL, block: int = 512, of
     """
     if block < 1 or offset < 0:
         raise ValueError(f"a block has 1 byte or more, and the first is number 0: not {block} bytes, number {offset}")
-    attr = TraceAttr(attr)
+    try:
+        attr = TraceAttr(attr)
+    except ValueError:
+        known = ", ".join(each.name for each in TraceAttr)
+        raise TraceError(f"a trace cannot be read as {attr!r}; there are {known}") from None
     if attr is TraceAttr.PATH:
         return path
     try:

@@ -31,7 +31,7 @@ _DONE_IN: Final = {
 class Act:
     """One call of one of a resource's methods, and who is told of its end."""
 
-    __slots__ = ("_claims", "again", "before", "begun", "dropped", "ended", "method", "over", "run", "tasks")
+    __slots__ = ("_claims", "again", "before", "begun", "dropped", "ended", "method", "over", "run", "since", "tasks")
 
     def __init__(
         self,
@@ -47,6 +47,8 @@ class Act:
         self.run = run
         #: The attempt and the state of the resource when it began; None before.
         self.before: tuple[int, object] | None = None
+        #: When it was handed to whoever calls it (monotonic seconds).
+        self.since = 0.0
         #: Whether it was handed to whoever calls it.
         self.begun = False
         #: Whether it is to end, since something else is more urgent.
@@ -79,6 +81,7 @@ class ResourceUnit(Unit):
         "conditions",
         "deploying",
         "judgements",
+        "left",
         "manager",
         "releasing",
         "requested",
@@ -104,6 +107,8 @@ class ResourceUnit(Unit):
         #: One, for whoever judges its failure first.
         self.judgements: list[None] = [None]
         self.releasing = False
+        #: What its release raised: nobody knows what is left of it.
+        self.left: BaseException | None = None
         #: Why it failed.
         self.cause: BaseException | None = None
 
@@ -133,6 +138,9 @@ class Once(Unit):
         super().__init__(id, name, ONCE)
         #: Called in the mailbox when the gate opens or breaks: quick, never blocking, and it may be called again.
         self.happen = happen
+
+    def __str__(self) -> str:
+        return self.name
 
 
 def done_so_far(unit: ResourceUnit, action: str) -> int:

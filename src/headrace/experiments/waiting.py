@@ -176,6 +176,8 @@ class Waiting:
     def _result(self, units: Sequence[ResourceUnit], state: ResourceState, reason: WaitReason) -> WaitResult:
         states = {_guid(unit): unit.resource_state for unit in units}
         failed = {_guid(unit): unit.cause for unit in units if unit.state is ResourceState.FAILED}
+        if state is ResourceState.RELEASED:
+            failed |= {_guid(unit): unit.left for unit in units if unit.left is not None}
         missing = tuple(_guid(unit) for unit in units if not _has_been(unit, state))
         if not missing:
             reason = WaitReason.REACHED
@@ -186,6 +188,8 @@ class Waiting:
 
 
 def _has_been(unit: ResourceUnit, state: ResourceState) -> bool:
+    if state is ResourceState.RELEASED and unit.left is not None:
+        return False
     return bool(unit.arrivals(satisfying(state, critical=bool(unit.manager.get("critical")))))
 
 

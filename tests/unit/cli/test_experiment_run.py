@@ -145,6 +145,18 @@ def test_runs_are_repeated_and_measured_as_the_file_says(
     assert (told["count"], told["samples"], told["reason"]) == (2, [8.0, 8.0], "CONVERGED")
 
 
+def test_each_of_several_runs_can_be_looked_at(
+    headrace: Headrace, write: Write, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert headrace("run", write('  one: {type: "test::Probe"}'), "--runs", "2", "-q") == 0
+    capsys.readouterr()
+
+    assert headrace("list", "lab", "--json") == 0
+    assert len(json.loads(capsys.readouterr().out)) == 2
+    assert headrace("trace", "last", "one", "out") == 0
+    assert capsys.readouterr().out == "42"
+
+
 def test_runs_that_fail_are_exit_code_1(headrace: Headrace, write: Write, capsys: pytest.CaptureFixture[str]) -> None:
     assert headrace("run", write(BAD), "--runs", "2", "-q") == 1
 

@@ -315,6 +315,30 @@ class TestHolds:
 
         assert times(driver, w, start) == [6]
 
+    def test_a_gate_in_place_of_another_may_go_on_with_how_long_it_was_true(self, driver: Driver, a: Lamp) -> None:
+        start = driver.clock.monotonic()
+        driver.add(w := lamp("w"), Gate(w, "LIGHT", first := Holds(lambda: a.watts > 40, [a], delay=3)))
+        a.watts = 60
+        driver.changed(a)
+        driver.advance(2)
+        driver.unguard(w, "LIGHT")
+        driver.guard(Gate(w, "LIGHT", Holds(lambda: a.watts > 40, [a], delay=3, since=first.since)))
+
+        driver.advance(9)
+
+        assert times(driver, w, start) == [3]
+
+    def test_a_gate_in_place_of_another_begins_anew_if_it_is_not_true(self, driver: Driver, a: Lamp) -> None:
+        start = driver.clock.monotonic()
+        driver.add(w := lamp("w"), Gate(w, "LIGHT", Holds(lambda: a.watts > 40, [a], delay=3, since=start)))
+        driver.advance(2)
+        a.watts = 60
+        driver.changed(a)
+
+        driver.advance(9)
+
+        assert times(driver, w, start) == [5]
+
     def test_false_and_true_within_one_moment_starts_the_delay_anew(self, driver: Driver, a: Lamp) -> None:
         start = driver.clock.monotonic()
         driver.add(w := lamp("w"), Gate(w, "LIGHT", Holds(lambda: a.watts > 40, [a], delay=3)))

@@ -112,6 +112,16 @@ def test_the_trace_of_each_is_copied_byte_for_byte(ec: ExperimentController) -> 
     assert (collector.state, collector.cause) == (R.RELEASED, None)
 
 
+def test_a_later_controller_finds_it_where_it_was(ec: ExperimentController) -> None:
+    guids = [ec.register_resource("Source")]
+    collector = ec.get_resource(ec.register_resource("Collector", connectedTo=guids, traceName="log"))
+    assert collector.do_recover() is R.NEW
+    ec.deploy()
+    ec.wait_started([*guids, collector.guid])
+
+    assert collector.do_recover() is R.STARTED
+
+
 def test_a_folder_and_another_name_may_be_given(ec: ExperimentController) -> None:
     _, (guid,) = collect(ec, "Source", traceName="log", subDir="all/logs", rename="txt")
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.unit.experiments.lab import WAIT
 
 from headrace.core import GateCycle
 from headrace.experiments import Attribute, Compare, FailureManager, Flags, ResourceAction, ResourceState, Types
@@ -254,6 +257,34 @@ def test_a_predicate_is_given_the_group_in_order(lab: Lab, ec: ExperimentControl
     ec.register_condition(client, A.START, [b, a], when=lambda *each: bool(given.append([one.guid for one in each])))  # type: ignore[func-returns-value]  # for its effect
 
     assert given == [[b, a]]
+
+
+@pytest.mark.parametrize("again", ["deployed", "another condition", "one taken away", "critical"])
+def test_a_predicate_with_a_delay_counts_on_whatever_else_is_asked_for(
+    lab: Lab, ec: ExperimentController, rated: str, again: str
+) -> None:
+    server, other = lab.add(rated, number=2)
+    (client,) = lab.add()
+    lab.run(server, other)
+    ec.register_condition(client, A.START, server, None, "2s", when=lambda one: one.get("rate") > 0)
+    ec.register_condition(client, A.START, other, S.READY)
+    if again != "deployed":
+        lab.run(client)
+    ec.set(server, "rate", 1)
+    lab.clock.advance(1.5)
+    if again == "deployed":
+        lab.run(client)
+    elif again == "another condition":
+        ec.register_condition(client, A.START, other, S.STARTED)
+    elif again == "one taken away":
+        ec.unregister_condition(client, other)
+    else:
+        ec.set(server, "critical", False)
+    lab.clock.advance(0.4)
+    before = lab.states(client)
+    lab.clock.advance(0.2)
+
+    assert (before, lab.states(client)) == (["READY"], ["STARTED"])
 
 
 def test_with_a_delay_a_predicate_must_have_held_that_long(lab: Lab, ec: ExperimentController, rated: str) -> None:
@@ -529,6 +560,34 @@ def test_why_tells_how_long_a_delay_still_is(lab: Lab, ec: ExperimentController)
     lab.clock.advance(0.5)
 
     assert [wait.needs for wait in ec.why(b)] == ["1.5 s more"]
+
+
+def test_why_tells_of_a_method_that_has_not_returned(lab: Lab, ec: ExperimentController) -> None:
+    held = threading.Event()
+    (server,) = lab.add(lab.kind(do_start=lambda _: held.wait(WAIT)))
+    (client,) = lab.add()
+    ec.register_condition(client, A.START, server, S.STARTED)
+    ec.deploy([server, client])
+    lab.clock.advance(90)
+    told = [str(wait) for wait in ec.why(client)]
+    of_itself = [wait.needs for wait in ec.why(server)]
+    held.set()
+
+    assert of_itself == [f"do_start of Kind1 ({server}) to return, since 90 s"]
+    assert told[1:] == [f"  START of Kind1 ({server}) waits: do_start of Kind1 ({server}) to return, since 90 s"]
+
+
+def test_why_names_the_step_of_a_deployment_that_has_not_returned(lab: Lab, ec: ExperimentController) -> None:
+    held = threading.Event()
+    (server,) = lab.add(lab.kind(do_discover=lambda _: None, do_provision=lambda _: held.wait(WAIT)))
+    ec.deploy([server])
+    deadline = time.monotonic() + WAIT
+    while ec.state(server) is not S.RESERVED and time.monotonic() < deadline:
+        time.sleep(0.001)
+    told = [wait.needs for wait in ec.why(server)]
+    held.set()
+
+    assert told[0].startswith(f"do_provision of Kind1 ({server}) to return, since")
 
 
 def test_why_is_silent_where_nothing_is_in_the_way(lab: Lab, ec: ExperimentController) -> None:

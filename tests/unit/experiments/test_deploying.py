@@ -11,7 +11,14 @@ from tests.unit.experiments.lab import WAIT
 
 from headrace.core import GateCycle
 from headrace.experiments import FailureManager, ResourceState, TaskStatus, WaitReason
-from headrace.experiments.errors import ExperimentClosed, InvalidTime, UnknownResource, UnknownState, UnknownTask
+from headrace.experiments.errors import (
+    ExperimentClosed,
+    ExperimentError,
+    InvalidTime,
+    UnknownResource,
+    UnknownState,
+    UnknownTask,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -334,3 +341,25 @@ def test_only_what_is_tracked_is_found(lab: Lab, ec: ExperimentController) -> No
         ec.get_task(tid)
     with pytest.raises(InvalidTime):
         ec.schedule("tomorrow", lambda: None)
+
+
+@pytest.mark.parametrize("callback", [None, 5, "print"])
+def test_what_cannot_be_called_is_not_scheduled(ec: ExperimentController, callback: Any) -> None:  # noqa: ANN401 - wrong
+    with pytest.raises(TypeError, match="cannot be"):
+        ec.schedule("1s", callback, track=True)
+
+
+@pytest.mark.parametrize("group", ["x", True, 1.5])
+def test_a_deployment_group_that_is_no_number_is_refused(lab: Lab, ec: ExperimentController, group: Any) -> None:  # noqa: ANN401 - wrong
+    (one,) = lab.add()
+    with pytest.raises(ExperimentError, match="the number that an earlier deploy returned"):
+        ec.deploy([one], group=group)
+
+    assert lab.states(one) == ["NEW"]
+
+
+def test_a_circle_through_the_barrier_names_it_in_words(lab: Lab, ec: ExperimentController) -> None:
+    one, other = lab.add(number=2)
+    ec.register_condition(one, "DEPLOY", other, "STARTED")
+    with pytest.raises(GateCycle, match=r"HAPPEN of the barrier \(all that are deployed together to be READY\)"):
+        ec.deploy([one, other])

@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.unit.experiments.lab import WAIT
 
-from headrace.experiments import ECState, ExperimentController, FailureLevel, FailureManager, ResourceState, WaitReason
+from headrace.experiments import (
+    ECState,
+    ExperimentController,
+    FailureLevel,
+    FailureManager,
+    ResourceState,
+    WaitReason,
+    WaitResult,
+)
 from headrace.experiments.errors import ExperimentError, InvalidAction, UnknownResource
 
 if TYPE_CHECKING:
@@ -362,3 +370,34 @@ def test_every_method_refuses_a_guid_that_is_not_there(
     lab.add()
     with pytest.raises(UnknownResource, match=r"has no resource 9; what exists: 1"):
         call(ec)
+
+
+def test_a_release_that_raised_is_no_success(lab: Lab, ec: ExperimentController) -> None:
+    def raises(_: object) -> None:
+        raise OSError("it does not let go")
+
+    (guid,) = lab.add(lab.kind(do_release=raises))
+
+    result = ec.release()
+
+    assert not result
+    assert (str(result.failed[guid]), result.missing, lab.states(guid)) == ("it does not let go", (guid,), ["RELEASED"])
+
+
+def test_an_interrupt_of_the_end_of_what_went_well_leaves_nothing(
+    lab: Lab, ec: ExperimentController, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (guid,) = lab.add()
+    ec.deploy()
+    shutdown, interrupts = ec.shutdown, [KeyboardInterrupt()]
+
+    def interrupted(**options: Any) -> WaitResult:  # noqa: ANN401 - handed through
+        if interrupts:
+            raise interrupts.pop()
+        return shutdown(**options)
+
+    monkeypatch.setattr(ec, "shutdown", interrupted)
+    with pytest.raises(KeyboardInterrupt), ec:
+        pass
+
+    assert lab.states(guid) == ["RELEASED"]

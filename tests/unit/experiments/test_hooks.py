@@ -376,11 +376,11 @@ def test_a_do_fail_that_raises_changes_nothing(lab: Lab, ec: ExperimentControlle
 
 
 def test_a_release_that_raises_releases(lab: Lab, ec: ExperimentController) -> None:
-    """There is nothing more that could be done; its cause tells."""
+    """There is nothing more that could be done, but it is no success."""
     [one] = lab.add(lab.kind(do_release=raising(ValueError("gone"), is_async=False)))
     result = ec.release(one, timeout=WAIT)
 
-    assert (bool(result), lab.states(one), str(ec.get_resource(one).cause)) == (True, ["RELEASED"], "gone")
+    assert (bool(result), lab.states(one), str(ec.get_resource(one).cause)) == (False, ["RELEASED"], "gone")
 
 
 # --- moving themselves -----------------------------------------------------------------------------------------------

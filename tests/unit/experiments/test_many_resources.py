@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.unit.experiments.lab import WAIT
 
+from headrace.core import cycles
+
 if TYPE_CHECKING:
     from tests.unit.experiments.lab import Lab
 
@@ -59,3 +61,20 @@ def test_a_chain_of_a_thousand_goes_through(lab: Lab, ec: ExperimentController) 
     ec.deploy()
 
     assert ec.wait_started(ones, timeout=WAIT)
+
+
+@pytest.mark.parametrize("forward", [True, False])
+def test_to_deploy_a_chain_is_linear(
+    lab: Lab, ec: ExperimentController, monkeypatch: pytest.MonkeyPatch, *, forward: bool
+) -> None:
+    """What waits for whom was looked at when the conditions were made."""
+    ones = lab.add(number=200)
+    for one, then in pairwise(ones if forward else reversed(ones)):
+        ec.register_condition(then, "DEPLOY", one, "READY")
+    looked: list[object] = []
+    needs = cycles._needs
+    monkeypatch.setattr(cycles, "_needs", lambda gate: looked.append(gate) or needs(gate))  # type: ignore[func-returns-value]  # to count
+    ec.deploy(wait_all_ready=False)
+
+    assert set(lab.states(*ones)) == {"STARTED"}
+    assert len(looked) < 10 * len(ones)

@@ -87,3 +87,8 @@ def test_what_is_no_text_is_marked(log: Path) -> None:
     log.write_bytes(b"a\xffb")
 
     assert read_trace(log) == "a\ufffdb"
+
+
+def test_a_way_to_read_that_there_is_not_is_refused_with_those_that_there_are(tmp_path: Path) -> None:
+    with pytest.raises(TraceError, match="cannot be read as 'backwards'; there are ALL, STREAM, PATH, SIZE"):
+        read_trace(tmp_path / "x", "backwards")  # type: ignore[arg-type]  # wrong

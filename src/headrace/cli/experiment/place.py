@@ -13,6 +13,7 @@ from headrace.cli.history.place import CannotDo
 from headrace.core import HeadraceError
 from headrace.experiments.errors import TraceError
 from headrace.experiments.place import default_root
+from headrace.experiments.recovery import last_written
 from headrace.experiments.run_file import RUN_FILE
 from headrace.journal import JournalError
 
@@ -80,7 +81,7 @@ def places(root: Path, exp_id: str | None = None) -> list[Place]:
     found = []
     for file in root.glob(f"{'*' if exp_id is None else exp_id}/*/{RUN_FILE}"):
         try:
-            found.append((file.stat().st_mtime_ns, file.parent))
+            found.append((last_written(file), file.parent))
         except FileNotFoundError:
             continue  # removed in this very moment
     return [Place(folder) for _, folder in sorted(found, reverse=True)]

@@ -12,13 +12,14 @@ __all__ = ["ENDED", "Ended", "as_seen"]
 class Ended:
     """The state of a resource that has ended by itself: FINISHED of the older vintage, and STOPPED of the younger.
 
-    It equals both, and stands where FINISHED does in the order.
+    It equals both, and stands where FINISHED does in the order. Its name is that of the one that it is.
     """
 
-    name = ResourceState.FINISHED.name
+    def __init__(self, state: ResourceState) -> None:
+        self.name = state.name
 
     def __eq__(self, other: object) -> bool:
-        return other in _BOTH or other is self
+        return other in _BOTH or isinstance(other, Ended)
 
     def __hash__(self) -> int:
         return hash(ResourceState.FINISHED)
@@ -44,9 +45,9 @@ class Ended:
 
 _BOTH: Final = (ResourceState.STOPPED, ResourceState.FINISHED)
 
-ENDED: Final = Ended()
+ENDED: Final = {each: Ended(each) for each in _BOTH}
 
 
 def as_seen(state: ResourceState) -> ResourceState | Ended:
     """Return a state as the program is to see it."""
-    return ENDED if state in _BOTH else state
+    return ENDED.get(state, state)
