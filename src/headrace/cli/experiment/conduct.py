@@ -106,8 +106,9 @@ class Conductor:
         else:
             if request.run_id is not None:
                 raise CannotDo("--run-id names one run, and this is to be run several times: leave it out")
-            # It is not run itself, and so leaves no record.
+            # It is not run itself, and so leaves no record; each of its runs does.
             ec = self._hidden = ExperimentController.load(file, journal=False, **options)
+            ec._journal = True  # noqa: SLF001 - what replicas of it are given
         apply(ec, request.assignments)
         return ec
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from headrace.cli.history.place import CannotDo
+from headrace.experiments.errors import InvalidTime
 from headrace.experiments.timespan import seconds
 
 if TYPE_CHECKING:
@@ -77,8 +78,12 @@ def parse_runs(text: str) -> tuple[int, int | None]:
 
 
 def parse_timeout(text: str) -> float:
-    """Read ``90``, ``2m30s``. Raises InvalidTime, CannotDo."""
+    """Read ``90``, ``2m30s``. Raises CannotDo."""
     try:
-        return seconds(float(text))
+        number: float | str = float(text)
     except ValueError:
-        return seconds(text)
+        number = text
+    try:
+        return seconds(number)
+    except InvalidTime as error:
+        raise CannotDo(f"--timeout: {error}") from error

@@ -79,7 +79,11 @@ def _verdict(record: Record, one: Resource, waits: Sequence[Waited]) -> str:
     if own:
         first = own[0].action
         return f"its {first} waits for {count(len(own), 'thing')}{over}"
-    doing = "it runs" if one.state is _R.STARTED else "nothing is in its way"
+    doing = (
+        "it runs"
+        if one.state is _R.STARTED
+        else "it waits for nothing: nobody has asked for more, or what it does goes on"
+    )
     return f"{doing}{over}"
 
 
