@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-from headrace.core import AllOf, GateCycle, Holds, Move, Reached, Transition
+from headrace.core import AllOf, GateCycle, HeadraceError, Holds, Move, Reached, Transition
 from headrace.experiments.condition import held_since
 from headrace.experiments.errors import ExperimentAborted, InvalidAction, ResourceFailed, UnknownResource
 from headrace.experiments.state import ECState, OnceState, ResourceAction, ResourceState, satisfying
@@ -270,6 +270,7 @@ class Deployment:
         """Give the experiment up: nothing new begins, and what runs is stopped."""
         experiment = self._stage.experiment
         if experiment.state is ECState.RUNNING:
+            self._stage.why_over = reason
             now = self._stage.now()
             self._stage.tell(Move(experiment, experiment.attempt, ECState.FAILED, now, ExperimentAborted(reason)))
         elif experiment.state is not ECState.FAILED or self._given_up:
@@ -279,10 +280,16 @@ class Deployment:
                 unit.requested.clear()
                 for action in list(unit.gates or ()):
                     self._stage.unguard(unit, action)
-                if self._stop_on_abort:
-                    self._end_what_runs(unit)
+        if self._stop_on_abort:
+            # A step of its own: those who wait are told first, of what had got there before and what had not.
+            self._stage.post(self._end_all_that_runs)
         # Last: should this be cut short, it is all done again.
         self._given_up = True
+
+    def _end_all_that_runs(self) -> None:
+        for unit in tuple(self._units.values()):
+            if not unit.releasing:
+                self._end_what_runs(unit)
 
     def _end_what_runs(self, unit: ResourceUnit) -> None:
         """A resource that has failed is cleaning up by itself, if anything of it runs."""
@@ -358,7 +365,7 @@ class Deployment:
             except Exception:
                 logger.exception("%s: note_move of %s raised", self._stage.name, unit)
             if told.state is _R.FAILED:
-                logger.error("%s: %s failed: %s", self._stage.name, unit, unit.cause)
+                logger.error("%s: %s failed: %s", self._stage.name, unit, _told(unit.cause), exc_info=_unexpected(unit))
                 self._failed(unit)
 
     @property
@@ -370,6 +377,15 @@ class Deployment:
             raise ExperimentAborted(
                 f"{self._stage.name} is {self._stage.experiment.state}: nothing new begins in it; make another"
             )
+
+
+def _told(cause: BaseException | None) -> str:
+    return str(cause) if cause is None or isinstance(cause, HeadraceError) else f"{type(cause).__name__}: {cause}"
+
+
+def _unexpected(unit: ResourceUnit) -> BaseException | None:
+    """Return an error that its author has to look for in the resource's own code; None for one that says it all."""
+    return None if isinstance(unit.cause, HeadraceError) else unit.cause
 
 
 class _Asked:

@@ -94,6 +94,8 @@ class Stage:
         self.clock: Clock = clock or SystemClock()
         #: The experiment's own life.
         self.experiment = Unit("experiment", name, EXPERIMENT)
+        #: Why it was given up; "" if it was not.
+        self.why_over = ""
         #: Told, in the mailbox, of every move of every unit, in order.
         self.observers: list[Callable[[Transition], None]] = []
         self.loop = LoopThread(name)

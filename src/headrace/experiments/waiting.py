@@ -50,6 +50,8 @@ class WaitResult:
     missing: tuple[int, ...] = ()
     #: The guids of those that are FAILED, with what they failed of.
     failed: Mapping[int, BaseException | None] = field(default_factory=dict)
+    #: For ABORTED: why the experiment was given up; the culprit need not be among those waited for.
+    why: str = ""
 
     def __bool__(self) -> bool:
         return self.reason is WaitReason.REACHED
@@ -60,7 +62,7 @@ class WaitResult:
         return self.reason is WaitReason.TIMED_OUT
 
     def __str__(self) -> str:
-        text = self.reason.value
+        text = f"{self.reason.value}: {self.why}" if self.why else self.reason.value
         if self.missing:
             there = ", ".join(f"{guid} ({self.states[guid]})" for guid in self.missing)
             text = f"{text}; not {self.state}: {there}"
@@ -184,7 +186,8 @@ class Waiting:
         elif reason is WaitReason.REACHED:
             over = all(unit.resource_state >= ResourceState.FAILED for unit in units if not _has_been(unit, state))
             reason = WaitReason.FAILED if over else WaitReason.ABORTED
-        return WaitResult(reason, state, states, missing, failed)
+        why = self._stage.why_over if reason is WaitReason.ABORTED else ""
+        return WaitResult(reason, state, states, missing, failed, why)
 
 
 def _has_been(unit: ResourceUnit, state: ResourceState) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -401,3 +402,22 @@ def test_an_interrupt_of_the_end_of_what_went_well_leaves_nothing(
         pass
 
     assert lab.states(guid) == ["RELEASED"]
+
+
+def test_a_wait_for_what_the_end_of_the_experiment_stops_says_that_it_was_given_up(
+    lab: Lab, ec: ExperimentController
+) -> None:
+    bystander, culprit = lab.add(number=2)
+    ec.deploy()
+    results: list[WaitResult] = []
+    waiter = threading.Thread(target=lambda: results.append(ec.wait_finished(bystander, timeout=WAIT)))
+    waiter.start()
+    deadline = time.monotonic() + WAIT
+    while not any(each.name == "a wait for STOPPED" for each in tuple(ec._stage._scheduler.units.values())):
+        assert time.monotonic() < deadline
+    ec.get_resource(culprit).fail("it broke")
+    waiter.join(WAIT)
+
+    (result,) = results
+    assert (result.reason, result.missing, lab.states(bystander)) == (WaitReason.ABORTED, (bystander,), ["STOPPED"])
+    assert "it broke" in str(result)
