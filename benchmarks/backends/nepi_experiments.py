@@ -120,19 +120,6 @@ class _Runs:
         # They poll until they are released, and the process ends soon.
         return (time.process_time() - before) / seconds
 
-    def shells(self) -> float:
-        ec = self.experiment()
-        node = ec.register_resource("linux::Node", hostname="localhost", username="root", cleanProcesses=False)
-        first = ec.register_resource("linux::Application", command="echo one; sleep 1")
-        second = ec.register_resource("linux::Application", command="echo two")
-        for application in (first, second):
-            ec.register_connection(application, node)
-        ec.register_condition(second, _START, first, _State.STOPPED)
-        start = time.perf_counter()
-        ec.deploy([node, first, second])
-        ec.wait_finished([first, second])
-        return time.perf_counter() - start
-
 
 def open_backend(scratch: Path) -> Experiments:
     """Offer experiments whose folders are below `scratch`."""
@@ -144,5 +131,4 @@ def open_backend(scratch: Path) -> Experiments:
         reactions=runs.reactions,
         late=runs.late,
         waiting=runs.waiting,
-        shells=runs.shells,
     )
