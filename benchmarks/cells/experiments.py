@@ -1,8 +1,8 @@
 """Experiments: resources under conditions, against NEPI and asynciojobs.
 
 NEPI 6.1.2 as it comes from PyPI calls `Thread.isAlive`, which Python 3.9 dropped: it is given that name again.
-asynciojobs has neither states nor conditions on them: its jobs wait for the end of others. Neither runs shell commands here: NEPI's
-wait for ever for their node, and asynciojobs leaves them to another package.
+asynciojobs has neither states nor conditions on them: its jobs wait for the end of others. Neither runs shell
+commands here: NEPI's wait for ever for their node, and asynciojobs leaves them to another package.
 """
 
 from __future__ import annotations
