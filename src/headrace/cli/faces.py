@@ -2,110 +2,40 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
-
-from rich.text import Text
+from typing import TYPE_CHECKING, TypeAlias
 
 from headrace.cli.board import Board
 from headrace.cli.failures import TOLD
-from headrace.cli.screen import Screen
+from headrace.cli.showing import OnScreen, Silent
 from headrace.cli.text import duration, per_second
 
 if TYPE_CHECKING:
-    from types import TracebackType
-    from typing import Self, TextIO
+    from typing import TextIO
 
     from headrace.cli.failures import Cause, Failure
     from headrace.cli.progress import Moment
+    from headrace.cli.showing import Shows
 
-__all__ = ["Drawn", "Face", "InLines", "Silent"]
+__all__ = ["Drawn", "Face", "InLines"]
 
 # At most one line in so many seconds, failures apart.
 _SECONDS_BETWEEN_LINES = 2.0
 
 
-class Face(Protocol):
-    """Shows moments."""
-
-    #: How often it wants to be shown one, in seconds.
-    interval: float
-
-    def show(self, moment: Moment) -> None:
-        """Show how things are; called from one thread at a time."""
-
-    def tell(self, message: str) -> None:
-        """Say something that matters whatever is shown otherwise."""
-
-    def restore_at_once(self) -> None:
-        """Leave the terminal fit for use; called from a signal handler, right before the process ends."""
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
+#: How moments are shown.
+Face: TypeAlias = "Shows[Moment]"
 
 
-class Drawn:
+class Drawn(OnScreen):
     """A live view at the lower end of a terminal, from the first task on."""
-
-    interval = 0.2
-
-    def __init__(self, stream: TextIO) -> None:
-        self._screen = Screen(stream)
 
     def show(self, moment: Moment) -> None:
         """Draw it."""
         if moment.tally.apps:
             self._screen.draw(Board(moment))
 
-    def tell(self, message: str) -> None:
-        """Write the message above the view."""
-        self._screen.print(Text(message, style="bold yellow"))
 
-    def restore_at_once(self) -> None:
-        """Show the cursor again."""
-        self._screen.restore_at_once()
-
-    def __enter__(self) -> Self:
-        self._screen.__enter__()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._screen.__exit__(kind, error, trace)
-
-
-class Silent:
-    """Shows nothing."""
-
-    interval = 0.5
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-
-    def show(self, moment: Moment) -> None:
-        """Do nothing."""
-
-    def tell(self, message: str) -> None:
-        """Write the message as a line."""
-        self._stream.write(f"headrace: {message}\n")
-        self._stream.flush()
-
-    def restore_at_once(self) -> None:
-        """Do nothing: nothing has been done to the terminal."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        pass
-
-
-class InLines(Silent):
+class InLines(Silent["Moment"]):
     """A line when something has happened, each failure as it comes."""
 
     def __init__(self, stream: TextIO) -> None:

@@ -14,14 +14,15 @@ import uuid
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
 from headrace.cli.ending import INTERRUPTED, RAISED, UNUSABLE, Ending, end_of, exit_code, flush, show
-from headrace.cli.faces import Drawn, InLines, Silent
+from headrace.cli.faces import Drawn, InLines
 from headrace.cli.reporter import Reporter
 from headrace.cli.script import ModuleProgram, ScriptProgram, UnusableError
+from headrace.cli.showing import Silent
 from headrace.cli.signals import Interrupts
 from headrace.cli.summary import print_summary
 from headrace.cli.text import count
@@ -113,7 +114,7 @@ def _stand_in_for(name: str) -> None:
 
 def _face(request: RunRequest, stderr: TextIO) -> Face:
     if not request.progress:
-        return Silent(stderr)
+        return Silent[Any](stderr)
     if stderr.isatty() and not Console(file=stderr).is_dumb_terminal:
         return Drawn(stderr)
     return InLines(stderr)

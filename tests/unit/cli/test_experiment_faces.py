@@ -10,10 +10,11 @@ from rich.console import Console
 from tests.unit.experiments.lab import Lab
 
 from headrace.cli.experiment.conduct import awaited
-from headrace.cli.experiment.faces import Drawn, InLines, Reporter, Silent, StateBoard
+from headrace.cli.experiment.faces import Drawn, InLines, Reporter, StateBoard
 from headrace.cli.experiment.moment import Sampler
 from headrace.cli.experiment.outcome import Outcome
 from headrace.cli.experiment.run import _face
+from headrace.cli.showing import Silent
 from headrace.experiments import ResourceState
 
 if TYPE_CHECKING:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 import threading
 from itertools import groupby
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from rich.table import Table
 from rich.text import Text
 
-from headrace.cli.screen import Screen
+from headrace.cli.showing import OnScreen, Silent
 from headrace.cli.text import count, duration
 from headrace.core.thread import Thread
 from headrace.experiments.graph import state_color
@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
 
     from headrace.cli.experiment.moment import Moment, Move, Row, Sampler
+    from headrace.cli.showing import Shows
 
-__all__ = ["Drawn", "Face", "InLines", "Reporter", "Silent", "StateBoard"]
+__all__ = ["Drawn", "Face", "InLines", "Reporter", "StateBoard"]
 
 logger = logging.getLogger(__name__)
 
@@ -41,26 +42,8 @@ _ORDER: Final = (
 _WAITING: Final = frozenset({_R.NEW, _R.DISCOVERED, _R.RESERVED, _R.PROVISIONED, _R.READY, _R.STARTED})
 
 
-class Face(Protocol):
-    """Shows moments."""
-
-    #: How often it wants to be shown one, in seconds.
-    interval: float
-
-    def show(self, moment: Moment) -> None:
-        """Show how things are; called from one thread at a time."""
-
-    def tell(self, message: str) -> None:
-        """Say something that matters whatever is shown otherwise."""
-
-    def restore_at_once(self) -> None:
-        """Leave the terminal fit for use; called from a signal handler, right before the process ends."""
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
+#: How moments are shown.
+Face: TypeAlias = "Shows[Moment]"
 
 
 class StateBoard:
@@ -100,65 +83,15 @@ class StateBoard:
         return Text(row.name, style="bold"), Text(row.rtype, style="dim"), state, Text(duration(row.since)), note
 
 
-class Drawn:
+class Drawn(OnScreen):
     """A live table at the lower end of a terminal."""
-
-    interval = 0.2
-
-    def __init__(self, stream: TextIO) -> None:
-        self._screen = Screen(stream)
 
     def show(self, moment: Moment) -> None:
         """Draw it."""
         self._screen.draw(StateBoard(moment))
 
-    def tell(self, message: str) -> None:
-        """Write the message above the view."""
-        self._screen.print(Text(message, style="bold yellow"))
 
-    def restore_at_once(self) -> None:
-        """Show the cursor again."""
-        self._screen.restore_at_once()
-
-    def __enter__(self) -> Self:
-        self._screen.__enter__()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._screen.__exit__(kind, error, trace)
-
-
-class Silent:
-    """Shows nothing."""
-
-    interval = 0.5
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-
-    def show(self, moment: Moment) -> None:
-        """Do nothing."""
-
-    def tell(self, message: str) -> None:
-        """Write the message as a line."""
-        self._stream.write(f"headrace: {message}\n")
-        self._stream.flush()
-
-    def restore_at_once(self) -> None:
-        """Do nothing: nothing has been done to the terminal."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        pass
-
-
-class InLines(Silent):
+class InLines(Silent["Moment"]):
     """A line for each move; where many come to one state at once, one for all of them."""
 
     def __init__(self, stream: TextIO) -> None:
@@ -169,8 +102,12 @@ class InLines(Silent):
         """Write what has happened."""
         if moment.moves and moment.name != self._named:
             self._named = moment.name
-            resources = count(len(moment.rows), "resource")
-            self.tell(f"{duration(moment.elapsed)}: {moment.name}: {resources}: {moment.counts}")
+            # Without a time: what it heads has happened before this is written.
+            self.tell(f"{moment.name}: {count(len(moment.rows), 'resource')}")
+        if moment.notice != self._notice:
+            self._notice = moment.notice
+            if moment.notice:
+                self.tell(moment.notice)
         moves = sorted((each for each in moment.moves if each.state >= _R.READY), key=lambda move: move.state)
         groups = [list(group) for _, group in groupby(moves, key=lambda move: move.state)]
         few = [move for group in groups if len(group) <= _EACH or group[0].state is _R.FAILED for move in group]
@@ -180,10 +117,6 @@ class InLines(Silent):
         for group in groups:
             if len(group) > _EACH and group[0].state is not _R.FAILED:
                 self.tell(_summed(group))
-        if moment.notice != self._notice:
-            self._notice = moment.notice
-            if moment.notice:
-                self.tell(moment.notice)
 
 
 class Reporter:

@@ -6,16 +6,17 @@ import logging
 import os
 import sys
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from rich.console import Console
 
 from headrace.cli.ending import RAISED, flush
 from headrace.cli.experiment.conduct import Conductor
-from headrace.cli.experiment.faces import Drawn, InLines, Reporter, Silent
+from headrace.cli.experiment.faces import Drawn, InLines, Reporter
 from headrace.cli.experiment.moment import Sampler
 from headrace.cli.experiment.place import Place
 from headrace.cli.history.output import print_json
+from headrace.cli.showing import Silent
 from headrace.cli.signals import Interrupts
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def run(request: Request, factory: ResourceFactory | None = None) -> int:
 
 def _face(how: How, stderr: TextIO) -> Face:
     if how == "quiet":
-        return Silent(stderr)
+        return Silent[Any](stderr)
     if how == "live" or (how is None and stderr.isatty() and not Console(file=stderr).is_dumb_terminal):
         return Drawn(stderr)
     return InLines(stderr)
